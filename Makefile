@@ -1,0 +1,209 @@
+# libsio -- `make help` lists the targets.
+#
+# Objects go to build/<variant>/, so changing variant never needs a clean.
+# Every object writes its own .d file; no header is ever listed by hand.
+
+BUILD ?= release
+OUT   := build/$(BUILD)
+
+FLAGS.release  := -O2 -g
+FLAGS.debug    := -O0 -g3
+FLAGS.asan     := -O1 -g -fno-omit-frame-pointer \
+                  -fsanitize=address,undefined -fno-sanitize-recover=all
+FLAGS.tsan     := -O1 -g -fsanitize=thread
+FLAGS.coverage := -O0 -g --coverage
+ifeq ($(FLAGS.$(BUILD)),)
+$(error BUILD=$(BUILD): expected release, debug, asan, tsan or coverage)
+endif
+
+# SOVERSION changes when the ABI does; VERSION is what sio_version() says.
+VERSION   := $(shell sed -n 's/^.define SIO_VERSION "\(.*\)"/\1/p' include/sio/version.h)
+SOVERSION := 0
+
+PREFIX     ?= /usr/local
+INCLUDEDIR ?= $(PREFIX)/include
+LIBDIR     ?= $(PREFIX)/lib
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+        -Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wcast-qual -Werror
+DEFS := -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -D_GNU_SOURCE
+ALL  := -std=c11 $(DEFS) -I. -Iinclude -fPIC -fvisibility=hidden -pthread \
+        $(WARN) $(FLAGS.$(BUILD)) $(CFLAGS)
+LIBS := -levent -levent_pthreads -lhttp_parser -lcrypto -lcjson -lm -pthread
+
+PROTO   := $(wildcard protocol/*/*.c)
+CORE    := $(filter-out src/daemon/% src/cli/%,$(wildcard src/*/*.c))
+UNIT    := $(wildcard tests/unit/test_*.c)
+FLOW    := $(wildcard tests/flow/test_*.c)
+SUPPORT := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)) \
+           $(filter-out tests/flow/test_%,$(wildcard tests/flow/*.c))
+DEMOS   := $(sort $(patsubst demo/%/,%,$(dir $(wildcard demo/*/*.c))))
+SERVERS := conformance bench e2e
+FUZZ    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+obj      = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
+
+TESTS := $(UNIT:tests/unit/%.c=$(OUT)/unit/%) $(FLOW:tests/flow/%.c=$(OUT)/flow/%)
+LIB   := $(OUT)/libsio.a
+SO    := $(OUT)/libsio.so.$(SOVERSION)
+
+# `make V=1` shows the commands themselves.
+ifeq ($(V),1)
+say = @:
+Q :=
+else
+say = @printf '  %-5s %s\n' '$(1)' '$@'
+Q := @
+endif
+
+all: $(LIB) $(SO) demos
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+# ---------------------------------------------------------------- libraries
+
+$(OUT)/libsioproto.a: $(call obj,$(PROTO))
+	$(call say,AR)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+# One relocatable object, so that everything but SIO_API symbols turns local.
+$(LIB): $(call obj,$(PROTO) $(CORE))
+	$(call say,AR)
+	$(Q)$(LD) -r -o $(OUT)/sio.o $^ && objcopy --localize-hidden $(OUT)/sio.o
+	$(Q)rm -f $@ && $(AR) rcs $@ $(OUT)/sio.o
+$(SO): $(call obj,$(PROTO) $(CORE))
+	$(call say,LD)
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -shared -Wl,-soname,libsio.so.$(SOVERSION) \
+	    -o $@ $^ $(LIBS)
+	$(Q)ln -sf libsio.so.$(SOVERSION) $(OUT)/libsio.so
+
+$(OUT)/obj/%.o: %.c $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(ALL) -MMD -MP -c -o $@ $<
+# Touched only when the compiler or its flags change: then all is rebuilt.
+$(OUT)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(ALL)' | cmp -s - $@ || echo '$(CC) $(ALL)' > $@
+
+#: make                 libsio.a, libsio.so and the demos, in build/release
+#: make install         headers, libraries, libsio.pc; PREFIX= DESTDIR= as usual
+install: $(LIB) $(SO) $(OUT)/libsio.pc
+	install -d $(DESTDIR)$(INCLUDEDIR)/sio $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -m 644 include/sio/*.h $(DESTDIR)$(INCLUDEDIR)/sio
+	install -m 644 $(LIB) $(DESTDIR)$(LIBDIR)
+	install -m 755 $(SO) $(DESTDIR)$(LIBDIR)/libsio.so.$(VERSION)
+	ln -sf libsio.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libsio.so.$(SOVERSION)
+	ln -sf libsio.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libsio.so
+	install -m 644 $(OUT)/libsio.pc $(DESTDIR)$(LIBDIR)/pkgconfig
+uninstall:
+	rm -rf $(DESTDIR)$(INCLUDEDIR)/sio $(DESTDIR)$(LIBDIR)/libsio.* \
+	    $(DESTDIR)$(LIBDIR)/pkgconfig/libsio.pc
+$(OUT)/libsio.pc: Makefile FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' 'prefix=$(PREFIX)' 'includedir=$(INCLUDEDIR)' \
+	    'libdir=$(LIBDIR)' '' 'Name: libsio' \
+	    'Description: Socket.IO server' 'Version: $(VERSION)' \
+	    'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lsio' \
+	    'Libs.private: $(LIBS)' > $@
+
+# ------------------------------------------------------------ demos, servers
+
+.SECONDEXPANSION:
+$(DEMOS:%=$(OUT)/demo/%): $(OUT)/demo/%: $$(call obj,$$(wildcard demo/$$*/*.c)) $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
+demos: $(DEMOS:%=$(OUT)/demo/%)
+
+#: make demo            set up, build and run the chat, print its URL (PORT=3000)
+PORT ?= 3000
+demo: setup-demo
+	@$(MAKE) --no-print-directory demos
+	$(OUT)/demo/chat $(PORT)
+
+#: make servers         the servers of tests/servers, for outside checks
+servers: $(SERVERS:%=$(OUT)/servers/%)
+$(OUT)/servers/conformance: \
+    $(call obj,$(filter-out %/bench.c,$(wildcard tests/servers/*.c))) $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(OUT)/servers/bench: $(OUT)/obj/tests/servers/bench.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(OUT)/servers/e2e: $(OUT)/obj/tests/e2e/server.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# -------------------------------------------------------------------- tests
+
+# malloc and its siblings are wrapped, so that a test can fail the n-th call.
+WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+TEST_OBJS := $(call obj,$(PROTO) $(CORE) $(SUPPORT))
+$(OUT)/unit/%: $(OUT)/obj/tests/unit/%.o $(TEST_OBJS)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL) $(LDFLAGS) $(WRAP) -o $@ $^ $(LIBS)
+$(OUT)/flow/%: $(OUT)/obj/tests/flow/%.o $(TEST_OBJS)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL) $(LDFLAGS) $(WRAP) -o $@ $^ $(LIBS)
+
+#: make test            set up what is missing, then run every test
+test: setup
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) test-only
+test-only: $(LIB) $(SO) demos servers $(TESTS) $(OUT)/libsioproto.a
+	@sh tests/run.sh $(OUT) $(TESTS)
+#: make check           unit and flow tests only: needs no network, no Node
+check: $(TESTS)
+	@sh tests/run.sh --quick $(OUT) $(TESTS)
+#: make asan tsan debug the same as `make test` under that variant
+asan tsan debug:
+	@$(MAKE) --no-print-directory BUILD=$@ test
+#: make coverage        line coverage of protocol/ and src/ by all tests
+coverage:
+	@$(MAKE) --no-print-directory BUILD=coverage test
+	@sh tests/coverage.sh build/coverage
+
+#: make lint            layers, purity, exports, banned calls, format
+lint: $(OUT)/libsioproto.a $(LIB)
+	@sh tests/lint/lint.sh $(OUT)
+#: make format          clang-format over the tree
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+#: make sizes           functions and files worth a second look
+sizes:
+	@sh tests/lint/size.sh
+
+#: make fuzz            every fuzz target, FUZZ_SECONDS=20 each
+FUZZ_SECONDS ?= 20
+FUZZ_FLAGS := -std=c11 $(DEFS) -I. -Iinclude -O1 -g -fno-omit-frame-pointer \
+              -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+build/fuzz/%: tests/fuzz/%.c $(PROTO) $(CORE) \
+    $(wildcard protocol/*/*.h src/*/*.h include/sio/*.h)
+	@mkdir -p $(@D)
+	$(call say,FUZZ)
+	$(Q)clang $(FUZZ_FLAGS) -o $@ $< $(PROTO) $(CORE) $(LIBS)
+fuzz: setup
+	@$(MAKE) --no-print-directory $(FUZZ:%=build/fuzz/%)
+	@sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ)
+
+# -------------------------------------------------------------------- set-up
+
+#: make setup           install what is missing: apt packages, npm packages
+setup:
+	@sh tests/setup.sh all
+setup-demo:
+	@sh tests/setup.sh demo
+
+clean:
+	rm -rf build
+
+-include $(patsubst %.o,%.d,$(call obj,$(PROTO) $(CORE) $(UNIT) $(FLOW) \
+    $(SUPPORT) $(wildcard demo/*/*.c tests/servers/*.c tests/e2e/*.c)))
+.PHONY: all help install uninstall demos demo servers test test-only check \
+    asan tsan debug coverage lint format sizes fuzz setup setup-demo clean FORCE
+.SECONDARY:
