@@ -1,0 +1,92 @@
+/*
+ * connection.h -- what the files of src/http share: one HTTP connection and the
+ * exchanges that are open on it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SRC_HTTP_CONNECTION_H
+#define SRC_HTTP_CONNECTION_H
+
+#include "src/http/exchange.h"
+#include "src/http/parse.h"
+
+/* Bytes of a body that nobody wants which are read and dropped to keep the
+ * connection; a longer one is not worth it. */
+#define HTTP_DROP_MAX (1024u * 1024)
+
+/* With more output than this waiting, no further pipelined request is begun. */
+#define HTTP_OUTPUT_HIGH (256u * 1024)
+
+/* What a connection is doing, which says what its timers must watch. */
+enum http_phase {
+    HTTP_BUSY, /* requests are being answered: it may take its time */
+    HTTP_IDLE, /* between requests */
+    HTTP_HEAD, /* a head is arriving */
+    HTTP_BODY  /* a body is arriving */
+};
+
+struct http_connection {
+    struct list node; /* in server->connections */
+    struct http_server *server;
+    struct net_address peer;
+    struct net_conn *conn;     /* NULL once it is closed or given up */
+    struct net_conn *upgraded; /* the one given up to another protocol */
+
+    struct list exchanges; /* not yet sent, in the order of their requests */
+    size_t exchange_count;
+
+    struct http_exchange *reading; /* whose request is arriving, or NULL */
+    bool in_body;
+    struct http_scan scan;
+    struct http_framing framing;
+    uint64_t body_left;
+    struct http_chunked chunked;
+    size_t dropped; /* bytes of its body */
+
+    bool feeding;   /* bytes are being read: the timers are set afterwards */
+    bool last;      /* no request is accepted after the present one */
+    bool switching; /* an upgrade is undecided: what follows may not be HTTP */
+    struct grow kept; /* input that had to wait; the connection is paused */
+    size_t kept_at;   /* the first byte of it that still does */
+    struct net_task resume;
+
+    enum http_phase phase;
+    struct net_timer timer; /* of the head, or of being idle */
+    struct net_timer whole; /* of the whole request */
+    struct net_deferred cleanup;
+};
+
+/* --- connection.c --- */
+
+static inline bool http_is_first(const struct http_exchange *ex)
+{
+    return ex->connection->exchanges.next == &ex->node;
+}
+
+/* After an exchange was answered: send what has become due. */
+void http_connection_advance(struct http_connection *h);
+
+/* Give up the connection, which stays open, to whoever upgrades it. */
+void http_connection_give_up(struct http_connection *h);
+
+/* Close it at once; on_aborted() for what is open. */
+void http_connection_close(struct http_connection *h);
+
+/* Nothing is open on it and nothing arrives: say goodbye. */
+void http_connection_finish(struct http_connection *h);
+
+void http_head_timed_out(struct net_timer *timer);
+void http_request_timed_out(struct net_timer *timer);
+void http_idle_timed_out(struct net_timer *timer);
+
+/* --- server.c --- */
+
+struct http_exchange *http_exchange_new(struct http_connection *h);
+void http_exchange_release(struct http_exchange *ex);
+
+/* --- response.c --- */
+
+/* The answer to what cannot be understood: a head without a body. */
+void http_send_refusal(struct net_conn *conn, int status);
+
+#endif

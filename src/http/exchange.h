@@ -1,0 +1,159 @@
+/*
+ * exchange.h -- HTTP/1.1 for the layers above: a request comes up, a response
+ * goes down, in any order in time; pipelined responses leave in request order.
+ *
+ *   net_conn --> connection.c --(parse.c: http-parser)--> on_request()
+ *                                                         on_body()
+ *   http_respond() --> queue of exchanges --> net_conn
+ *
+ * Pipelined requests are handed up as they arrive (Node does so too: a POST
+ * behind a waiting poll is processed at once, only its response waits).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SRC_HTTP_EXCHANGE_H
+#define SRC_HTTP_EXCHANGE_H
+
+#include "protocol/base/buf.h"
+#include "protocol/base/grow.h"
+#include "src/http/request.h"
+#include "src/net/conn.h"
+
+#include <time.h>
+
+/* Limits and timeouts; the defaults are those of Node's HTTP server. */
+struct http_config {
+    size_t max_head;        /* bytes of request line and fields: 16384 */
+    size_t max_fields;      /* 200 */
+    size_t max_pipeline;    /* requests waiting per connection: 32 */
+    uint32_t head_ms;       /* first byte to end of head: 60000 */
+    uint32_t request_ms;    /* first byte to end of body: 300000 */
+    uint32_t keep_alive_ms; /* idle between requests: 5000; 0: never kept */
+    uint32_t linger_ms;     /* for the peer's FIN after ours: 5000 */
+    size_t max_queued;      /* bytes of output that may wait: 16 MiB */
+};
+
+void http_config_defaults(struct http_config *config);
+
+struct http_exchange;
+
+struct http_server_ops {
+    /* A head has arrived. The callee answers with http_respond(),
+     * http_upgrade() or http_drop(), or sets ex->ops, ex->self and ex->max_body
+     * to get the body and answer when it likes. */
+    void (*on_request)(void *self, struct http_exchange *ex);
+    /* A request was refused before it came to that (malformed, too long, timed
+     * out): `status` was answered; for the log. */
+    void (*on_refused)(void *self, const struct net_address *peer, int status,
+                       const char *why);
+};
+
+struct http_exchange_ops {
+    /* The whole body, also an empty one: writable, gone when this returns.
+     * NULL: nobody wants it. */
+    void (*on_body)(void *self, struct http_exchange *ex, char *body, size_t n);
+    /* The body is, or grew, longer than max_body; the rest is read and dropped
+     * and on_body() does not come. The callee answers. May be NULL. */
+    void (*on_too_large)(void *self, struct http_exchange *ex);
+    /* The connection is gone before the answer; `complete` tells whether the
+     * request had arrived whole. The exchange is dead. */
+    void (*on_aborted)(void *self, struct http_exchange *ex, bool complete);
+};
+
+struct http_exchange {
+    struct list node; /* in its connection, in request order */
+    struct http_connection *connection;
+    struct http_request request; /* good until the answer was given */
+    const struct http_exchange_ops *ops;
+    void *self;
+    size_t max_body; /* bytes, 0 */
+    /* The rest is private to src/http. */
+    struct grow head, body;
+    struct http_field *fields; /* those of request, slices of head */
+    size_t field_cap;
+    bool complete;                 /* the request has arrived whole */
+    bool too_large;                /* on_too_large() was called */
+    bool must_continue;            /* the client waits for "100 Continue" */
+    bool answered;                 /* no callback comes any more */
+    bool sent;                     /* the answer is in the connection's queue */
+    bool close_after;              /* the connection ends with this answer */
+    struct buf *response, *shared; /* the answer while it waits for its turn */
+};
+
+/* Per loop: the queues of equal timeouts, the cached Date, exchanges to be used
+ * again. */
+struct http_server {
+    struct net_loop *loop;
+    struct http_config config;
+    const struct http_server_ops *ops;
+    void *self;
+    struct net_timer_queue head_timeouts, request_timeouts, idle_timeouts,
+        lingering;
+    char date[40];       /* the whole field */
+    time_t date_s;       /* the wall-clock second that `date` spells */
+    char keep_alive[64]; /* the fields "Connection" and "Keep-Alive" */
+    bool shut, closed;
+    struct list connections;
+    size_t connection_count, exchange_count; /* open ones */
+    struct list spare;                       /* exchanges */
+    size_t spare_count;
+};
+
+int http_server_init(struct http_server *s, struct net_loop *loop,
+                     const struct http_config *config,
+                     const struct http_server_ops *ops, void *self);
+/* Close what is idle; the rest closes once it is answered. */
+void http_server_shut(struct http_server *s);
+/* Close every connection (on_aborted() comes for open exchanges) and the
+ * timers. */
+void http_server_close(struct http_server *s);
+
+/* A new connection; fd is the server's now, also on failure. */
+int http_accept(struct http_server *s, int fd, const struct net_address *peer);
+
+struct http_response {
+    int status;
+    sio_str content_type;            /* p NULL: no such field */
+    const struct http_field *fields; /* more fields, written as they are */
+    size_t field_count;
+    sio_str body;
+    struct buf *shared; /* instead of body: by reference (one of its own) */
+    bool close;         /* close the connection afterwards */
+};
+
+/*
+ * Answer, once. The exchange must not be touched afterwards. Content-Length,
+ * Date, Connection and Keep-Alive are added; the answer to HEAD, and to 204 and
+ * 304, carries no body. A body that is still arriving is read and dropped.
+ */
+void http_respond(struct http_exchange *ex, const struct http_response *r);
+
+/* The standard phrase, "Bad Request". */
+const char *http_status_text(int status);
+
+/* Text body as text/html. With `close` the bytes are those with which Node's
+ * engine refuses upgrades. */
+void http_respond_text(struct http_exchange *ex, int status, const char *text,
+                       bool close);
+
+/*
+ * Answer 101 with these fields and give up the connection: the caller gets it
+ * and must set its own ops before it returns to the loop; bytes behind the
+ * request go to those.
+ * NULL (and the exchange answered with 400) when requests before it on the same
+ * connection are still unanswered.
+ */
+struct net_conn *http_upgrade(struct http_exchange *ex,
+                              const struct http_field *fields,
+                              size_t field_count);
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT", no NUL; returns the length. */
+#define HTTP_TIME_TEXT 29
+size_t http_time_text(time_t t, char out[HTTP_TIME_TEXT]);
+
+/* Close the connection without an answer. */
+void http_drop(struct http_exchange *ex);
+
+const struct net_address *http_peer(const struct http_exchange *ex);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * request.h -- the head of an HTTP request, as data.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SRC_HTTP_REQUEST_H
+#define SRC_HTTP_REQUEST_H
+
+#include "protocol/base/str.h"
+
+struct http_field {
+    sio_str name, value; /* name in lower case; value without outer blanks */
+};
+
+struct http_request {
+    sio_str method;                  /* "GET" */
+    sio_str target;                  /* as sent: "/socket.io/?EIO=4" */
+    sio_str path;                    /* slices of target, not decoded */
+    sio_str query;                   /* without "?"; n 0 when there is none */
+    const struct http_field *fields; /* in the order they came */
+    size_t field_count;
+    uint8_t minor;       /* HTTP/1.minor */
+    bool keep_alive;     /* what the client asked for */
+    bool upgrade;        /* "Upgrade" with "Connection: upgrade" */
+    bool secure;         /* came over TLS */
+    uint64_t created_ms; /* wall clock, ms since the epoch; 0 until copied */
+};
+
+/* The first field of that (lower-case) name; p NULL when absent. */
+sio_str http_field_value(const struct http_request *r, sio_str name);
+
+/* The value of a query parameter, undecoded, the last one of that name (WHATWG
+ * URL: "&" separates, "+" is a blank). p NULL when absent. */
+sio_str http_query_value(sio_str query, sio_str key);
+
+/* Walk the parameters: *rest starts as the query; false at the end. Undecoded
+ * slices. */
+bool http_next_param(sio_str *rest, sio_str *key, sio_str *value);
+
+/* Decode %XX and, where `plus`, "+"; a bad "%" is kept. Writes at most s.n
+ * bytes to out, returns how many. */
+size_t http_percent_decode(sio_str s, bool plus, char *out);
+
+/* Is `token` in the comma-separated list `value` (case-insensitive)? */
+bool http_has_token(sio_str value, sio_str token);
+
+/* One block that holds the whole head; free() it. NULL: out of memory. */
+struct http_request *http_request_copy(const struct http_request *r);
+
+#endif

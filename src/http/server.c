@@ -1,0 +1,155 @@
+/*
+ * server.c -- what all HTTP connections of a loop share: timeouts, limits, and
+ * exchanges that are used again.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "src/http/connection.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SPARE_MAX 64        /* exchanges kept */
+#define SPARE_HEAD_MAX 4096 /* bytes of head kept with each */
+#define SPARE_FIELDS_MAX 64 /* fields kept with each */
+#define HEAD_FIRST_CAP 1024 /* bytes: most heads fit */
+
+void http_config_defaults(struct http_config *config)
+{
+    *config = (struct http_config){
+        .max_head = 16384,
+        .max_fields = 200,
+        .max_pipeline = 32,
+        .head_ms = 60000,
+        .request_ms = 300000,
+        .keep_alive_ms = 5000,
+        .linger_ms = 5000,
+        .max_queued = 16u * 1024 * 1024,
+    };
+}
+
+/* ------------------------------------------------------------- exchanges -- */
+
+static void exchange_free(struct http_exchange *ex)
+{
+    grow_free(&ex->head);
+    free(ex->fields);
+    free(ex);
+}
+
+static struct http_exchange *take_spare(struct http_server *s)
+{
+    struct http_exchange *ex;
+
+    if (list_empty(&s->spare))
+        return calloc(1, sizeof *ex);
+    /* The last one given back: it is still in the cache. */
+    ex = container_of(s->spare.prev, struct http_exchange, node);
+    list_remove(&ex->node);
+    s->spare_count--;
+    return ex;
+}
+
+struct http_exchange *http_exchange_new(struct http_connection *h)
+{
+    struct http_server *s = h->server;
+    size_t max_head = s->config.max_head;
+    struct http_exchange *ex = take_spare(s);
+
+    if (!ex)
+        return NULL;
+    *ex = (struct http_exchange){ .connection = h,
+                                  .head = ex->head,
+                                  .fields = ex->fields,
+                                  .field_cap = ex->field_cap };
+    list_init(&ex->node);
+    ex->head.len = 0;
+    ex->head.max = max_head;
+    if (grow_reserve(&ex->head,
+                     max_head < HEAD_FIRST_CAP ? max_head : HEAD_FIRST_CAP) <
+        0) {
+        exchange_free(ex);
+        return NULL;
+    }
+    s->exchange_count++;
+    return ex;
+}
+
+void http_exchange_release(struct http_exchange *ex)
+{
+    struct http_server *s = ex->connection->server;
+
+    s->exchange_count--;
+    grow_free(&ex->body);
+    buf_unref(ex->response);
+    buf_unref(ex->shared);
+    if (s->closed || s->spare_count == SPARE_MAX ||
+        ex->head.cap > SPARE_HEAD_MAX || ex->field_cap > SPARE_FIELDS_MAX) {
+        exchange_free(ex);
+        return;
+    }
+    list_append(&s->spare, &ex->node);
+    s->spare_count++;
+}
+
+const struct net_address *http_peer(const struct http_exchange *ex)
+{
+    return &ex->connection->peer;
+}
+
+/* ---------------------------------------------------------------- server -- */
+
+static void spell_keep_alive(struct http_server *s)
+{
+    snprintf(s->keep_alive, sizeof s->keep_alive,
+             "Connection: keep-alive\r\nKeep-Alive: timeout=%u\r\n",
+             (unsigned)(s->config.keep_alive_ms / 1000));
+}
+
+int http_server_init(struct http_server *s, struct net_loop *loop,
+                     const struct http_config *config,
+                     const struct http_server_ops *ops, void *self)
+{
+    *s = (struct http_server){
+        .loop = loop, .config = *config, .ops = ops, .self = self
+    };
+    list_init(&s->connections);
+    list_init(&s->spare);
+    spell_keep_alive(s);
+    net_timer_queue_init(&s->head_timeouts, loop, config->head_ms,
+                         http_head_timed_out);
+    net_timer_queue_init(&s->request_timeouts, loop, config->request_ms,
+                         http_request_timed_out);
+    net_timer_queue_init(&s->idle_timeouts, loop, config->keep_alive_ms,
+                         http_idle_timed_out);
+    /* Its interval alone is used. */
+    net_timer_queue_init(&s->lingering, loop, config->linger_ms, NULL);
+    return SIO_OK;
+}
+
+void http_server_shut(struct http_server *s)
+{
+    s->shut = true;
+    list_for_each_safe(it, tmp, &s->connections)
+    {
+        struct http_connection *h =
+            container_of(it, struct http_connection, node);
+
+        if (!h->reading && h->exchange_count == 0)
+            http_connection_finish(h);
+    }
+}
+
+void http_server_close(struct http_server *s)
+{
+    s->closed = true;
+    while (!list_empty(&s->connections))
+        http_connection_close(
+            container_of(s->connections.next, struct http_connection, node));
+    while (!list_empty(&s->spare))
+        exchange_free(take_spare(s));
+    net_timer_queue_close(&s->head_timeouts);
+    net_timer_queue_close(&s->request_timeouts);
+    net_timer_queue_close(&s->idle_timeouts);
+    net_timer_queue_close(&s->lingering);
+}

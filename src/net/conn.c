@@ -1,0 +1,344 @@
+/*
+ * conn.c -- the life of a connection: reading, the flush at the tail of the
+ * turn, the ways to end.
+ *
+ *   open --> fail()   --> tail: on_closed(), closed
+ *        --> close()  --> closed
+ *        --> finish() --> queue written --> FIN sent --> peer's FIN --> closed
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "src/net/conn.h"
+#include "src/net/output.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+const char *net_close_reason_text(enum net_close_reason why)
+{
+    static const char *const texts[] = {
+#define X(name, text) text,
+        NET_CLOSE_REASONS(X)
+#undef X
+    };
+
+    return texts[why];
+}
+
+/* ---------------------------------------------------------------- events -- */
+
+static void on_event(evutil_socket_t fd, short what, void *arg);
+
+/* Register for what the connection waits for now. */
+static void update_event(struct net_conn *c)
+{
+    short what = EV_PERSIST;
+
+    event_del(&c->event);
+    if (c->closed || c->failed)
+        return;
+    if (c->reading && !c->ended)
+        what |= EV_READ;
+    if (c->wants_write)
+        what |= EV_WRITE;
+    if (what == EV_PERSIST)
+        return;
+    event_assign(&c->event, c->loop->base, c->fd, what, on_event, c);
+    if (event_add(&c->event, NULL) < 0)
+        net_conn_fail(c, NET_CLOSE_NOMEM);
+}
+
+static void wait_writable(struct net_conn *c, bool wanted)
+{
+    if (c->wants_write == wanted)
+        return;
+    c->wants_write = wanted;
+    update_event(c);
+}
+
+void net_conn_touch(struct net_conn *c)
+{
+    if (!list_empty(&c->dirty))
+        return;
+    list_append(&c->loop->dirty, &c->dirty);
+    net_loop_need_tail(c->loop);
+}
+
+/* --------------------------------------------------------------- reading -- */
+
+void net_conn_feed(struct net_conn *c, uint8_t *data, size_t len)
+{
+    const struct net_conn_ops *ops;
+
+    do {
+        size_t used;
+
+        if (c->closed || c->failed)
+            return;
+        ops = c->ops;
+        used = ops->on_data(c->self, data, len);
+        data += used;
+        len -= used;
+    } while (len && c->ops != ops);
+}
+
+static void on_fin(struct net_conn *c)
+{
+    c->ended = true;
+    update_event(c);
+    if (c->failed)
+        return;
+    if (c->ops->on_end)
+        c->ops->on_end(c->self);
+    else
+        net_conn_fail(c, NET_CLOSE_PEER);
+}
+
+static void on_readable(struct net_conn *c)
+{
+    ssize_t n = recv(c->fd, c->loop->input, NET_INPUT_SIZE, 0);
+
+    if (n > 0) {
+        c->bytes_in += (size_t)n;
+        c->last_in_ms = c->loop->now_ms;
+        net_conn_feed(c, c->loop->input, (size_t)n);
+    } else if (n == 0) {
+        on_fin(c);
+    } else if (errno != EAGAIN && errno != EINTR) {
+        net_conn_fail(c, NET_CLOSE_RESET);
+    }
+}
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
+{
+    struct net_conn *c = arg;
+
+    (void)fd;
+    net_loop_read_clock(c->loop);
+    if (what & EV_WRITE)
+        net_conn_touch(c);
+    if (what & EV_READ)
+        on_readable(c);
+}
+
+void net_conn_pause(struct net_conn *c)
+{
+    if (!c->reading)
+        return;
+    c->reading = false;
+    update_event(c);
+}
+
+void net_conn_resume(struct net_conn *c)
+{
+    if (c->reading)
+        return;
+    c->reading = true;
+    update_event(c);
+}
+
+/* -------------------------------------------------------------- the tail -- */
+
+/* All is written of a connection whose owner has left: our FIN follows. When
+ * the peer's was there before, nothing is left to wait for. */
+static void send_fin(struct net_conn *c)
+{
+    if (c->ended || shutdown(c->fd, SHUT_WR) < 0)
+        net_conn_close(c);
+    else
+        c->fin_sent = true;
+}
+
+static void linger_on(struct net_conn *c)
+{
+    if (net_alarm_start(c->loop, &c->linger, c->linger_ms) < 0)
+        net_conn_close(c);
+}
+
+/* Write. True when the owner has something to hear of it. */
+static bool flush(struct net_conn *c)
+{
+    size_t before = c->queued;
+
+    if (before && net_output_write(c) < 0)
+        net_conn_fail(c, NET_CLOSE_RESET);
+    if (c->failed)
+        return true;
+    wait_writable(c, c->queued > 0);
+    if (c->finishing) {
+        if (c->queued == 0 && !c->fin_sent)
+            send_fin(c);
+        else if (c->queued < before)
+            linger_on(c);
+        return false;
+    }
+    return c->queued == 0 && before && c->ops->on_drained;
+}
+
+static void tell(struct net_conn *c)
+{
+    if (c->failed) {
+        const struct net_conn_ops *ops = c->ops;
+        void *self = c->self;
+        enum net_close_reason why = c->fail_reason;
+
+        net_conn_close(c);
+        ops->on_closed(self, why);
+    } else if (c->queued || c->finishing) {
+        net_conn_touch(c); /* has changed since it was written */
+    } else if (c->ops->on_drained) {
+        c->ops->on_drained(c->self);
+    }
+}
+
+static struct net_conn *first_of(struct list *dirty)
+{
+    return container_of(dirty->next, struct net_conn, dirty);
+}
+
+/* A connection is in one list of `dirty` at a time, so whatever a callback does
+ * to another one, closing included, the lists here stay whole. */
+void net_conn_flush_all(struct net_loop *loop)
+{
+    struct list touched, news;
+
+    list_move(&loop->dirty, &touched);
+    list_init(&news);
+    while (!list_empty(&touched)) {
+        struct net_conn *c = first_of(&touched);
+
+        list_remove(&c->dirty);
+        if (flush(c)) {
+            list_remove(&c->dirty); /* failing has touched it again */
+            list_append(&news, &c->dirty);
+        }
+    }
+    while (!list_empty(&news)) {
+        struct net_conn *c = first_of(&news);
+
+        list_remove(&c->dirty);
+        tell(c);
+    }
+}
+
+/* --------------------------------------------------------------- the ends --
+ */
+
+static void conn_free(struct net_deferred *d)
+{
+    free(container_of(d, struct net_conn, cleanup));
+}
+
+void net_conn_close(struct net_conn *c)
+{
+    if (c->closed)
+        return;
+    c->closed = true;
+    net_output_clear(c);
+    event_del(&c->event);
+    net_alarm_stop(c->loop, &c->linger);
+    list_remove(&c->dirty);
+    list_remove(&c->node);
+    c->loop->conn_count--;
+    close(c->fd);
+    net_defer(c->loop, &c->cleanup, conn_free);
+}
+
+void net_conn_fail(struct net_conn *c, enum net_close_reason why)
+{
+    if (c->failed || c->closed)
+        return;
+    c->failed = true;
+    c->fail_reason = (uint8_t)why;
+    net_output_clear(c);
+    event_del(&c->event);
+    net_conn_touch(c);
+}
+
+static size_t drop_data(void *self, uint8_t *data, size_t len)
+{
+    (void)self;
+    (void)data;
+    return len;
+}
+
+static void drop_end(void *self)
+{
+    struct net_conn *c = self;
+
+    if (c->fin_sent)
+        net_conn_close(c);
+}
+
+static void drop_closed(void *self, enum net_close_reason why)
+{
+    (void)self;
+    (void)why;
+}
+
+static const struct net_conn_ops without_owner = {
+    .on_data = drop_data,
+    .on_end = drop_end,
+    .on_closed = drop_closed,
+};
+
+static void linger_expired(struct net_alarm *alarm)
+{
+    net_conn_close(container_of(alarm, struct net_conn, linger));
+}
+
+void net_conn_finish(struct net_conn *c, struct net_timer_queue *linger_queue)
+{
+    if (c->closed || c->finishing)
+        return;
+    net_conn_set_ops(c, &without_owner, c);
+    if (c->failed)
+        return; /* the tail closes it */
+    c->finishing = true;
+    c->linger_ms = linger_queue->interval_ms;
+    linger_on(c);
+    if (c->closed)
+        return;
+    net_conn_resume(c);
+    net_conn_touch(c);
+}
+
+/* ------------------------------------------------------------ the opening --
+ */
+
+int net_conn_open(struct net_loop *loop, int fd, const struct net_address *peer,
+                  size_t max_queued, const struct net_conn_ops *ops, void *self,
+                  struct net_conn **out)
+{
+    struct net_conn *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return SIO_E_NOMEM;
+    c->loop = loop;
+    c->fd = fd;
+    c->peer = *peer;
+    c->max_queued = max_queued;
+    c->last_in_ms = loop->now_ms;
+    c->reading = true;
+    list_init(&c->dirty);
+    net_alarm_init(&c->linger, linger_expired);
+    net_conn_set_ops(c, ops, self);
+    if (event_assign(&c->event, loop->base, fd, EV_READ | EV_PERSIST, on_event,
+                     c) < 0 ||
+        event_add(&c->event, NULL) < 0) {
+        free(c);
+        return SIO_E_SYS;
+    }
+    list_append(&loop->conns, &c->node);
+    loop->conn_count++;
+    *out = c;
+    return SIO_OK;
+}
+
+void net_conn_set_ops(struct net_conn *c, const struct net_conn_ops *ops,
+                      void *self)
+{
+    c->ops = ops;
+    c->self = self;
+}

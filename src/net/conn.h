@@ -1,0 +1,152 @@
+/*
+ * conn.h -- one TCP (or other stream) connection of a loop.
+ *
+ *   kernel --> on_data(bytes in the loop's input buffer) --> upper layer
+ *   upper layer --> net_conn_append*() --> queue --> tail of the turn: one
+ *                                                    write for all of it
+ *
+ * A connection has no input buffer: what on_data() gets lies in the loop's and
+ * is gone when it returns; whoever needs a tail keeps it. Output is a queue of
+ * chunks: small appends are copied into a shared chunk, a `struct buf` is
+ * queued by reference. An idle connection owns neither.
+ *
+ * After net_conn_close(), or once on_closed() was called, the pointer is good
+ * until the end of the turn and no further callback comes. Loop thread only.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SRC_NET_CONN_H
+#define SRC_NET_CONN_H
+
+#include "protocol/base/buf.h"
+#include "src/net/address.h"
+#include "src/net/loop.h"
+
+/* Why a connection ended without its owner having asked. */
+/* clang-format off */
+#define NET_CLOSE_REASONS(X)                               \
+    X(PEER,     "closed by the peer")                      \
+    X(RESET,    "connection reset or broken")              \
+    X(OVERFLOW, "peer reads too slowly: output limit hit") \
+    X(NOMEM,    "out of memory")
+
+enum net_close_reason {
+#define X(name, text) NET_CLOSE_##name,
+    NET_CLOSE_REASONS(X)
+#undef X
+};
+/* clang-format on */
+
+struct net_conn;
+
+struct net_conn_ops {
+    /* Bytes arrived; may be modified in place. Returns how many were used:
+     * fewer than `len` only when this call gave the connection other ops, which
+     * then get the rest at once. */
+    size_t (*on_data)(void *self, uint8_t *data, size_t len);
+    /* The peer will send no more (FIN). Reading has stopped; writing still
+     * works. The owner must close or finish the connection, now or later. NULL:
+     * that is an end like any other, on_closed() with NET_CLOSE_PEER. */
+    void (*on_end)(void *self);
+    /* The connection is gone. Called at most once, never from within a call of
+     * the owner into the connection. */
+    void (*on_closed)(void *self, enum net_close_reason why);
+    /* Everything queued has been handed to the kernel; may be NULL. Called at
+     * the tail of the turn, only after an append. */
+    void (*on_drained)(void *self);
+};
+
+struct net_conn {
+    struct list node;  /* in loop->conns */
+    struct list dirty; /* in loop->dirty, while to be flushed */
+    struct net_loop *loop;
+    const struct net_conn_ops *ops;
+    void *self;
+    struct event event;
+    int fd;
+    bool reading;     /* not paused */
+    bool wants_write; /* the kernel's buffer is full: EV_WRITE is awaited */
+    bool ended;       /* the peer's FIN has come */
+    bool finishing;   /* the owner has left, see net_conn_finish() */
+    bool fin_sent;
+    bool failed; /* doomed: on_closed() comes at the tail */
+    bool closed;
+    uint8_t fail_reason; /* enum net_close_reason */
+    struct net_address peer;
+    struct net_chunk *head, *tail;
+    size_t queued;     /* bytes in the queue */
+    size_t max_queued; /* over it before an append: the connection fails */
+    uint64_t bytes_in, bytes_out;
+    uint64_t last_in_ms; /* of the loop's clock */
+    uint64_t linger_ms;
+    struct net_alarm linger;
+    struct net_deferred cleanup;
+};
+
+/*
+ * Take over `fd` (non-blocking; closed with the connection) and start reading.
+ *
+ * max_queued  bytes of output that may wait; once more than that wait, the next
+ *             append fails the connection with NET_CLOSE_OVERFLOW
+ * Returns     SIO_OK, or SIO_E_NOMEM / SIO_E_SYS with fd still the caller's.
+ */
+int net_conn_open(struct net_loop *loop, int fd, const struct net_address *peer,
+                  size_t max_queued, const struct net_conn_ops *ops, void *self,
+                  struct net_conn **out);
+
+void net_conn_set_ops(struct net_conn *c, const struct net_conn_ops *ops,
+                      void *self);
+
+/* Queue bytes for this turn's write. After a failure (out of memory, limit) the
+ * connection is doomed: it drops what is appended, and on_closed() comes at the
+ * tail. So callers need not look at a result. */
+void net_conn_append(struct net_conn *c, const void *p, size_t n);
+/* Both parts in one piece: a frame's header and its payload. */
+void net_conn_append2(struct net_conn *c, const void *head, size_t nhead,
+                      const void *p, size_t n);
+/* By reference: takes one of its own. */
+void net_conn_append_buf(struct net_conn *c, struct buf *b);
+
+/* To write in place: room for n bytes, of which net_conn_commit() then queues
+ * the first `used` (> 0), before any other call to the connection. NULL when
+ * the connection takes no more. */
+void *net_conn_reserve(struct net_conn *c, size_t n);
+void net_conn_commit(struct net_conn *c, size_t used);
+
+/* Nothing waits to be written: an append now would go out alone. */
+static inline bool net_conn_writable(const struct net_conn *c)
+{
+    return c->queued == 0 && !c->closed && !c->failed;
+}
+
+/* Stop and resume on_data(). */
+void net_conn_pause(struct net_conn *c);
+void net_conn_resume(struct net_conn *c);
+
+/* Hand bytes that a former owner had kept to on_data(), as if they had just
+ * arrived. From a task or a callback of the loop. */
+void net_conn_feed(struct net_conn *c, uint8_t *data, size_t len);
+
+/* Write out what is queued, then FIN; drop what still arrives; close when the
+ * peer's FIN comes, or when nothing could be written for linger_queue's
+ * interval. Only that interval is used: the queue may be closed before. The
+ * owner is out at once: no further callback. */
+void net_conn_finish(struct net_conn *c, struct net_timer_queue *linger_queue);
+
+/* Close now, drop the queue. No further callback. Legal more than once. */
+void net_conn_close(struct net_conn *c);
+
+/* Drop the queue and doom the connection: on_closed() comes at the tail. */
+void net_conn_fail(struct net_conn *c, enum net_close_reason why);
+
+const char *net_close_reason_text(enum net_close_reason why);
+
+/* --- for the other files of src/net --- */
+
+/* See that the tail of this turn looks at the connection. */
+void net_conn_touch(struct net_conn *c);
+
+/* Write all touched connections, then tell their owners. */
+void net_conn_flush_all(struct net_loop *loop);
+
+#endif

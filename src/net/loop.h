@@ -1,0 +1,147 @@
+/*
+ * loop.h -- one event loop: a thread with its event_base, and what its
+ * connections share.
+ *
+ * A turn goes: ready I/O, timers and mail; then the tail, once, when anything
+ * asked for it:
+ *
+ *   tasks (net_task_schedule)  ->  flush of touched connections
+ *                              ->  deferred clean-up (net_defer)
+ *
+ * so that each connection is written at most once a turn, and memory of what
+ * was closed outlives every caller that may still hold a pointer to it.
+ *
+ * Everything here is for the loop's own thread, but net_post() and
+ * net_loop_stop().
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SRC_NET_LOOP_H
+#define SRC_NET_LOOP_H
+
+#include "protocol/base/list.h"
+#include "src/net/timer.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <pthread.h>
+#include <sio/types.h>
+#include <stdatomic.h>
+
+#define NET_INPUT_SIZE (256u * 1024) /* bytes read at most per readiness */
+
+/* Output chunks to be used again; see output.h. */
+struct net_spare {
+    struct net_chunk *first;
+    size_t count;
+};
+
+/* A message to a loop; embed it in the object that is posted. */
+struct net_mail {
+    struct net_mail *next;
+    void (*run)(struct net_mail *mail); /* on the loop's thread */
+};
+
+/* Something to do once at the tail of this turn, before the flush. */
+struct net_task {
+    struct list node;
+    void (*run)(struct net_task *task);
+};
+
+/* Something to do at the very end of this turn: usually free(). */
+struct net_deferred {
+    struct net_deferred *next;
+    void (*run)(struct net_deferred *deferred);
+};
+
+struct net_loop {
+    struct event_base *base;
+    bool owns_base;
+    bool running;     /* inside net_loop_run() */
+    pthread_t thread; /* that runs it; set by net_loop_run() or _attach() */
+    atomic_bool stopping;
+
+    uint64_t (*clock)(void *self); /* ms, monotonic */
+    void *clock_self;
+    uint64_t
+        now_ms; /* read from the clock when a callback of the loop begins */
+
+    uint8_t *input; /* NET_INPUT_SIZE bytes: every connection reads into it */
+
+    struct event tail;
+    bool tail_armed, in_tail;
+    struct list tasks; /* net_task */
+    struct list dirty; /* connections to flush */
+    struct net_deferred *deferred, **deferred_end;
+
+    struct list conns;   /* all connections */
+    size_t conn_count;   /* of them */
+    size_t queued_bytes; /* output waiting in all of them */
+    struct net_spare spare_chunks, spare_refs;
+    size_t chunk_count; /* chunks and references in use */
+
+    struct list timer_queues;
+    struct net_alarm **alarms; /* heap, 1-based */
+    size_t alarm_count, alarm_cap;
+    struct event timer_event;
+    uint64_t timer_armed_ms; /* when timer_event is due; UINT64_MAX = never */
+
+    _Atomic(struct net_mail *) mail;
+    int mail_fd; /* eventfd */
+    struct event mail_event;
+};
+
+struct net_loop_config {
+    struct event_base *base;       /* borrowed; NULL: the loop makes its own */
+    uint64_t (*clock)(void *self); /* NULL: CLOCK_MONOTONIC */
+    void *clock_self;
+};
+
+/* SIO_OK, SIO_E_NOMEM or SIO_E_SYS. The loop owns nothing of `config`. */
+int net_loop_init(struct net_loop *loop, const struct net_loop_config *config);
+
+/* Listeners, timer queues and all connections that have an owner must be closed
+ * before; finished ones that still linger are closed here. Mail that was not
+ * delivered and what is deferred is run. */
+void net_loop_destroy(struct net_loop *loop);
+
+/* Run on the calling thread until net_loop_stop(). */
+int net_loop_run(struct net_loop *loop);
+
+/* The calling thread runs the base itself (a borrowed event_base). */
+void net_loop_attach(struct net_loop *loop);
+
+/* One turn without waiting: ready I/O, due timers, mail, tail. For tests. */
+void net_loop_poll(struct net_loop *loop);
+
+void net_loop_stop(struct net_loop *loop); /* any thread */
+
+static inline bool net_loop_is_current(const struct net_loop *loop)
+{
+    return pthread_equal(loop->thread, pthread_self());
+}
+
+/* Any thread. Messages of one thread run in the order they were posted; one
+ * wake-up per batch. The loop owns `mail` until run() is called. */
+void net_post(struct net_loop *loop, struct net_mail *mail);
+
+void net_task_init(struct net_task *task, void (*run)(struct net_task *task));
+/* Idempotent until it ran. */
+void net_task_schedule(struct net_loop *loop, struct net_task *task);
+void net_task_cancel(struct net_task *task);
+
+void net_defer(struct net_loop *loop, struct net_deferred *d,
+               void (*run)(struct net_deferred *deferred));
+
+/* --- for the other files of src/net --- */
+
+/* Make sure that this turn has a tail. */
+void net_loop_need_tail(struct net_loop *loop);
+
+/* First thing in every callback that libevent makes: now_ms is then right. */
+static inline void net_loop_read_clock(struct net_loop *loop)
+{
+    loop->now_ms = loop->clock(loop->clock_self);
+}
+
+#endif
