@@ -1,0 +1,175 @@
+/*
+ * server.h -- the server as a whole: options, listening, running, stopping,
+ * namespaces, and what else the same port serves.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SIO_SERVER_H
+#define SIO_SERVER_H
+
+#include <sio/types.h>
+#include <sio/version.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct event_base;
+
+typedef struct sio_server sio_server;
+typedef struct sio_namespace sio_namespace;
+
+typedef enum sio_log_level {
+    SIO_LOG_ERROR, /* the server could not do what it was told */
+    SIO_LOG_WARN,  /* a client misbehaved or was turned away: why */
+    SIO_LOG_INFO,  /* started, stopped */
+    SIO_LOG_DEBUG  /* each session: opened, upgraded, closed */
+} sio_log_level;
+
+/* One line, without newline; valid during the call. Loop thread. */
+typedef void (*sio_log_fn)(void *user, sio_log_level level,
+                           const char *message);
+
+/* Bits of sio_options.transports. */
+enum { SIO_TRANSPORT_POLLING = 1, SIO_TRANSPORT_WEBSOCKET = 2 };
+
+/* Names and defaults are those of Node's socket.io. Strings are copied by
+ * sio_server_new(). */
+typedef struct sio_options {
+    size_t size; /* sizeof(sio_options) in the caller's build */
+
+    const char *path;            /* "/socket.io": where clients connect */
+    uint32_t ping_interval_ms;   /* 25000; at least 1 */
+    uint32_t ping_timeout_ms;    /* 20000; at least 1 */
+    uint32_t upgrade_timeout_ms; /* 10000: for a WebSocket to complete */
+    uint32_t connect_timeout_ms; /* 45000: to join a namespace; 0 = 45000 */
+    size_t max_http_buffer_size; /* 1000000: bytes per message or POST body */
+    unsigned transports;         /* both */
+    bool allow_upgrades;         /* true */
+
+    const char *cors_origin; /* NULL: no CORS headers; "*" or one origin */
+
+    const char *client_dir; /* NULL; folder of socket.io.js and its siblings
+                               (npm: socket.io/client-dist), served under path */
+
+    uint32_t max_attachments;    /* 10: binary attachments per packet */
+    uint32_t max_json_depth;     /* 1000: nesting of a packet's payload */
+    size_t max_buffered_amount;  /* 16 MiB: output waiting per client; more
+                                    closes it */
+    unsigned loops; /* 1: event loops (threads). More than one: not yet */
+
+    struct event_base *event_base; /* NULL; the program's own libevent base: it
+                                      runs the loop, not sio_run() */
+    bool handle_signals; /* true: SIGINT and SIGTERM stop sio_run() */
+
+    sio_log_fn log; /* NULL: errors and warnings are dropped */
+    void *log_user;
+    sio_log_level log_level; /* SIO_LOG_WARN: the least that is told */
+} sio_options;
+
+/* Fill *options with the defaults. Use the macro: it records which fields this
+ * caller was built with, so that a newer library can still serve it. */
+SIO_API void sio_options_init_sized(sio_options *options, size_t size);
+#define sio_options_init(options) \
+    sio_options_init_sized((options), sizeof *(options))
+
+/*
+ * Make a server; nothing listens yet.
+ *
+ * options  NULL: the defaults. Borrowed until return.
+ * Returns  NULL when the options are invalid, or out of memory; what is wrong is
+ *          told to options->log at level ERROR.
+ * Thread   any; the server belongs to the thread that will run it.
+ */
+SIO_API sio_server *sio_server_new(const sio_options *options);
+
+/* Close what is open and free everything. Not while it runs; not from a
+ * callback. NULL is allowed. */
+SIO_API void sio_server_free(sio_server *server);
+
+/*
+ * Listen on an address; may be called several times.
+ *
+ * address   "0.0.0.0:3000", "[::1]:3000", "localhost:3000", ":3000" (all
+ *           addresses). Port 0 takes a free one: ask sio_port().
+ * reserved  NULL. (TLS and socket options will live here.)
+ * Returns   SIO_OK; SIO_E_ADDRESS; SIO_E_SYS with errno (EADDRINUSE, EACCES);
+ *           SIO_E_NOMEM; SIO_E_STATE after sio_stop().
+ * Thread    before sio_run(), or the loop's.
+ */
+SIO_API int sio_listen(sio_server *server, const char *address,
+                       const void *reserved);
+
+/* The port of the last successful sio_listen(), 0 when there was none. */
+SIO_API unsigned sio_port(const sio_server *server);
+
+/*
+ * Serve until sio_stop(), or SIGINT/SIGTERM with handle_signals.
+ *
+ * Returns  SIO_OK after a stop, SIO_E_STATE when the server runs on its
+ *          program's event_base, SIO_E_SYS.
+ */
+SIO_API int sio_run(sio_server *server);
+
+/*
+ * Stop as Node's io.close() does: no new connections; every socket gets
+ * "disconnecting" and "disconnect" with "server shutting down"; WebSockets get a
+ * close frame, waiting polls a close packet; sio_run() returns when the last
+ * connection has ended, after 2 s at the latest.
+ *
+ * Thread  any; also from a callback. Not from a signal handler.
+ */
+SIO_API void sio_stop(sio_server *server);
+
+/*
+ * The namespace `name`, made when there is none yet; a missing leading "/" is
+ * added, NULL and "" are "/". Lives as long as the server. NULL: out of memory.
+ *
+ * Thread  before sio_run(), or the loop's.
+ */
+SIO_API sio_namespace *sio_of(sio_server *server, const char *name);
+
+/* "/" or "/admin"; as long as the namespace lives. */
+SIO_API const char *sio_namespace_name(const sio_namespace *nsp);
+
+/* Sockets connected to it now. Loop thread. */
+SIO_API size_t sio_socket_count(const sio_namespace *nsp);
+
+/*
+ * Serve the files of `folder` under the URL prefix `prefix` ("/" for all): the
+ * page of a demo or a small site, on the same port. A folder's index.html
+ * stands for the folder. Files are read when asked for; hidden files and what
+ * lies outside are not served.
+ *
+ * Returns  SIO_OK, SIO_E_NOMEM, SIO_E_SYS (the folder cannot be opened: errno).
+ */
+SIO_API int sio_serve_files(sio_server *server, const char *prefix,
+                            const char *folder);
+
+/* What is alive right now. All zero once every client has left. */
+typedef struct sio_stats {
+    size_t connections;  /* TCP connections */
+    size_t requests;     /* HTTP requests under way */
+    size_t sessions;     /* Engine.IO sessions */
+    size_t websockets;   /* sessions on WebSocket, and upgrades under way */
+    size_t sockets;      /* Socket.IO sockets, all namespaces */
+    size_t rooms;        /* rooms with a name of their own */
+    size_t pending_acks; /* acknowledgements waited for */
+    size_t queued_bytes; /* output waiting to be written or polled */
+    uint64_t handshakes; /* sessions opened since the start */
+    uint64_t refused;    /* requests refused since the start */
+    uint64_t events_in, events_out; /* since the start; a broadcast counts once
+                                       per socket that it reached */
+} sio_stats;
+
+/* Loop thread. */
+SIO_API void sio_get_stats(const sio_server *server, sio_stats *out);
+
+/* SIO_VERSION of the library that runs. */
+SIO_API const char *sio_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SIO_SERVER_H */

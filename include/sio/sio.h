@@ -1,0 +1,23 @@
+/*
+ * sio.h -- libsio, a Socket.IO server in C: the whole public API.
+ *
+ *   types.h   results, strings, the value type     server.h  options, run, stop
+ *   value.h   making values                        socket.h  handlers, rooms
+ *   event.h   reading events, acknowledging        emit.h    sending
+ *   engine.h  plain Engine.IO
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SIO_SIO_H
+#define SIO_SIO_H
+
+#include <sio/emit.h>
+#include <sio/engine.h>
+#include <sio/event.h>
+#include <sio/server.h>
+#include <sio/socket.h>
+#include <sio/types.h>
+#include <sio/value.h>
+#include <sio/version.h>
+
+#endif /* SIO_SIO_H */

@@ -1,0 +1,346 @@
+/*
+ * memory.c -- the in-memory adapter: rooms of the sockets of one namespace on
+ * one loop.
+ *
+ *   room --members--> link <--rooms-- member (one per socket)
+ *
+ * A membership is one link, in its room's list and in its member's. The room of
+ * a socket's own id costs nothing: it is the member itself, found by its id.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <sio/adapter.h>
+
+#include "protocol/base/list.h"
+#include "protocol/base/map.h"
+#include "protocol/base/str.h"
+
+#include <stdlib.h>
+
+struct member {
+    struct map_node node; /* in memory->members, by socket id */
+    struct list all;      /* in memory->order */
+    struct list links;    /* rooms */
+    sio_socket *socket;
+    uint64_t seen;     /* the selection that has counted it */
+    bool left_own;     /* it left the room of its own id */
+};
+
+struct room {
+    struct map_node node; /* in memory->rooms */
+    struct list links;    /* members, in the order of joining */
+    size_t len;
+    char name[];
+};
+
+struct link {
+    struct list in_room, in_member;
+    struct room *room;
+    struct member *member;
+};
+
+struct memory {
+    const sio_adapter_host *host;
+    struct map members, rooms;
+    struct list order; /* members in the order they came */
+    uint64_t selection; /* counts selections: see member.seen */
+};
+
+static void *memory_open(const sio_adapter_host *host)
+{
+    struct memory *m = calloc(1, sizeof *m);
+
+    if (!m)
+        return NULL;
+    m->host = host;
+    map_init(&m->members, host->seed);
+    map_init(&m->rooms, host->seed);
+    list_init(&m->order);
+    return m;
+}
+
+static void memory_close(void *self)
+{
+    free(self);
+}
+
+/* ---------------------------------------------------------- memberships -- */
+
+static int memory_add(void *self, sio_socket *socket, sio_str id, void **slot)
+{
+    struct memory *m = self;
+    struct member *member = calloc(1, sizeof *member);
+
+    if (!member)
+        return SIO_E_NOMEM;
+    member->socket = socket;
+    list_init(&member->links);
+    if (map_add(&m->members, &member->node, id) < 0) {
+        free(member);
+        return SIO_E_NOMEM;
+    }
+    list_append(&m->order, &member->all);
+    *slot = member;
+    return SIO_OK;
+}
+
+static struct room *find_room(const struct memory *m, sio_str name)
+{
+    struct map_node *node = map_find(&m->rooms, name);
+
+    return node ? container_of(node, struct room, node) : NULL;
+}
+
+static struct member *find_own(const struct memory *m, sio_str id)
+{
+    struct map_node *node = map_find(&m->members, id);
+    struct member *member =
+        node ? container_of(node, struct member, node) : NULL;
+
+    return member && !member->left_own ? member : NULL;
+}
+
+static struct room *make_room(struct memory *m, sio_str name)
+{
+    struct room *room = malloc(sizeof *room + name.n);
+
+    if (!room)
+        return NULL;
+    memcpy(room->name, name.p, name.n);
+    room->len = name.n;
+    list_init(&room->links);
+    if (map_add(&m->rooms, &room->node,
+                (sio_str){ room->name, room->len }) < 0) {
+        free(room);
+        return NULL;
+    }
+    return room;
+}
+
+static void drop_if_empty(struct memory *m, struct room *room)
+{
+    if (!list_empty(&room->links))
+        return;
+    map_remove(&m->rooms, &room->node);
+    free(room);
+}
+
+static struct link *find_link(const struct member *member, sio_str room)
+{
+    list_for_each_safe(it, next, &member->links)
+    {
+        struct link *link = container_of(it, struct link, in_member);
+
+        if (str_eq((sio_str){ link->room->name, link->room->len }, room))
+            return link;
+    }
+    return NULL;
+}
+
+static int memory_join(void *self, void *slot, sio_str name)
+{
+    struct memory *m = self;
+    struct member *member = slot;
+    struct room *room;
+    struct link *link;
+
+    if (str_eq(name, map_key(&member->node))) {
+        member->left_own = false;
+        return SIO_OK;
+    }
+    if (find_link(member, name))
+        return SIO_OK;
+    room = find_room(m, name);
+    if (!room)
+        room = make_room(m, name);
+    if (!room)
+        return SIO_E_NOMEM;
+    link = malloc(sizeof *link);
+    if (!link) {
+        drop_if_empty(m, room);
+        return SIO_E_NOMEM;
+    }
+    link->room = room;
+    link->member = member;
+    list_append(&room->links, &link->in_room);
+    list_append(&member->links, &link->in_member);
+    return SIO_OK;
+}
+
+static void unlink_link(struct memory *m, struct link *link)
+{
+    list_remove(&link->in_room);
+    list_remove(&link->in_member);
+    drop_if_empty(m, link->room);
+    free(link);
+}
+
+static void memory_leave(void *self, void *slot, sio_str room)
+{
+    struct member *member = slot;
+    struct link *link;
+
+    if (str_eq(room, map_key(&member->node))) {
+        member->left_own = true;
+        return;
+    }
+    link = find_link(member, room);
+    if (link)
+        unlink_link(self, link);
+}
+
+static void memory_remove(void *self, void *slot)
+{
+    struct memory *m = self;
+    struct member *member = slot;
+
+    list_for_each_safe(it, next, &member->links)
+        unlink_link(m, container_of(it, struct link, in_member));
+    list_remove(&member->all);
+    map_remove(&m->members, &member->node);
+    free(member);
+}
+
+static bool memory_in_room(void *self, void *slot, sio_str room)
+{
+    struct member *member = slot;
+
+    (void)self;
+    if (str_eq(room, map_key(&member->node)))
+        return !member->left_own;
+    return find_link(member, room) != NULL;
+}
+
+static size_t memory_each_room(void *self, void *slot,
+                               void (*fn)(void *user, sio_str room), void *user)
+{
+    struct member *member = slot;
+    size_t n = 0;
+
+    (void)self;
+    if (!member->left_own) {
+        n++;
+        if (fn)
+            fn(user, map_key(&member->node));
+    }
+    list_for_each_safe(it, next, &member->links)
+    {
+        struct link *link = container_of(it, struct link, in_member);
+
+        n++;
+        if (fn)
+            fn(user, (sio_str){ link->room->name, link->room->len });
+    }
+    return n;
+}
+
+static size_t memory_room_count(void *self)
+{
+    struct memory *m = self;
+
+    return map_count(&m->rooms);
+}
+
+/* ------------------------------------------------------------ selecting -- */
+
+/* One walk over a target. A socket that is excluded, or was met before, carries
+ * the number of this selection: so each is met once, without any table. */
+struct walk {
+    struct memory *memory;
+    void (*fn)(void *user, sio_socket *socket);
+    void *user;
+    size_t count;
+};
+
+static void visit(struct walk *w, struct member *member)
+{
+    if (member->seen == w->memory->selection)
+        return;
+    member->seen = w->memory->selection;
+    w->count++;
+    if (w->fn)
+        w->fn(w->user, member->socket);
+}
+
+static void each_member(struct walk *w, sio_str name,
+                        void (*step)(struct walk *w, struct member *member))
+{
+    struct room *room = find_room(w->memory, name);
+    struct member *own = find_own(w->memory, name);
+
+    if (own)
+        step(w, own);
+    if (!room)
+        return;
+    list_for_each_safe(it, next, &room->links)
+        step(w, container_of(it, struct link, in_room)->member);
+}
+
+static void exclude(struct walk *w, struct member *member)
+{
+    member->seen = w->memory->selection;
+}
+
+static size_t memory_select(void *self, const sio_broadcast_options *o,
+                            void (*fn)(void *user, sio_socket *socket),
+                            void *user)
+{
+    struct memory *m = self;
+    struct walk w = { m, fn, user, 0 };
+
+    m->selection++;
+    for (size_t i = 0; i < o->except_count; i++)
+        each_member(&w, o->except[i], exclude);
+    if (o->room_count == 0) {
+        list_for_each_safe(it, next, &m->order)
+            visit(&w, container_of(it, struct member, all));
+        return w.count;
+    }
+    for (size_t i = 0; i < o->room_count; i++)
+        each_member(&w, o->rooms[i], visit);
+    return w.count;
+}
+
+struct delivery {
+    const sio_adapter_host *host;
+    sio_packet *packet;
+    unsigned flags;
+};
+
+static void deliver_one(void *user, sio_socket *socket)
+{
+    const struct delivery *d = user;
+
+    d->host->deliver(d->host->self, socket, d->packet, d->flags);
+}
+
+static int memory_broadcast(void *self, sio_packet *packet,
+                            const sio_broadcast_options *options)
+{
+    struct memory *m = self;
+    struct delivery d = { m->host, packet, options->flags };
+
+    memory_select(m, options, deliver_one, &d);
+    return SIO_OK;
+}
+
+const sio_adapter_ops *sio_memory_adapter(void)
+{
+    static const sio_adapter_ops ops = {
+        .size = sizeof(sio_adapter_ops),
+        .name = "memory",
+        .open = memory_open,
+        .close = memory_close,
+        .add = memory_add,
+        .remove = memory_remove,
+        .join = memory_join,
+        .leave = memory_leave,
+        .in_room = memory_in_room,
+        .each_room = memory_each_room,
+        .room_count = memory_room_count,
+        .select = memory_select,
+        .broadcast = memory_broadcast,
+    };
+
+    return &ops;
+}

@@ -1,0 +1,276 @@
+/*
+ * engine.c -- which requests are ours, and which are refused: the checks of an
+ * Engine.IO request in Node's order, then to the transport.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "src/engine/engine.h"
+
+#include "src/engine/session.h"
+#include "src/net/random.h"
+
+#include <stdlib.h>
+
+#define PARAM_MAX 64 /* bytes of a query value that can mean anything to us */
+
+int eng_init(struct engine *e, struct net_loop *loop,
+             const struct eng_options *options, const struct eng_ops *ops,
+             void *self)
+{
+    uint64_t seed[2];
+    int r = net_random(seed, sizeof seed);
+
+    if (r < 0)
+        return r;
+    memset(e, 0, sizeof *e);
+    e->loop = loop;
+    e->options = *options;
+    e->ops = ops;
+    e->self = self;
+    map_init(&e->sessions, seed);
+    list_init(&e->websockets);
+    net_timer_queue_init(&e->pings, loop, options->ping_interval_ms,
+                         session_ping_due);
+    net_timer_queue_init(&e->pongs, loop, options->ping_timeout_ms,
+                         session_pong_missing);
+    net_timer_queue_init(&e->upgrades, loop, options->upgrade_timeout_ms,
+                         upgrade_timed_out);
+    net_timer_queue_init(&e->noops, loop, ENG_NOOP_MS, upgrade_noop);
+    net_timer_queue_init(&e->poll_closes, loop, ENG_POLL_CLOSE_MS,
+                         session_poll_never_came);
+    net_timer_queue_init(&e->ws_closes, loop, ENG_WS_CLOSE_MS,
+                         websocket_close_timed_out);
+    return SIO_OK;
+}
+
+void eng_shut(struct engine *e, enum eio_close_reason reason)
+{
+    struct map_node *node;
+
+    e->shut = true;
+    while ((node = map_first(&e->sessions)))
+        eng_discard(container_of(node, struct eng_session, node), reason);
+}
+
+void eng_destroy(struct engine *e)
+{
+    eng_shut(e, EIO_CLOSE_SERVER_SHUTDOWN);
+    list_for_each_safe(it, next, &e->websockets)
+        websocket_destroy(container_of(it, struct eng_ws, node));
+    net_timer_queue_close(&e->pings);
+    net_timer_queue_close(&e->pongs);
+    net_timer_queue_close(&e->upgrades);
+    net_timer_queue_close(&e->noops);
+    net_timer_queue_close(&e->poll_closes);
+    net_timer_queue_close(&e->ws_closes);
+    engine_release_held(e);
+    free(e->held);
+    e->held = NULL;
+}
+
+bool engine_hold(struct engine *e, uint8_t *memory)
+{
+    if (e->held_count == e->held_cap) {
+        size_t cap = e->held_cap ? e->held_cap * 2 : 8;
+        uint8_t **more = realloc(e->held, cap * sizeof *more);
+
+        if (!more)
+            return false;
+        e->held = more;
+        e->held_cap = cap;
+    }
+    e->held[e->held_count++] = memory;
+    return true;
+}
+
+void engine_release_held(struct engine *e)
+{
+    while (e->held_count)
+        free(e->held[--e->held_count]);
+}
+
+/* ------------------------------------------------------------- refusals -- */
+
+size_t engine_fields(const struct engine *e, struct http_field *fields)
+{
+    sio_str origin = e->options.cors_origin;
+
+    if (!origin.p)
+        return 0;
+    fields[0] =
+        (struct http_field){ STR("Access-Control-Allow-Origin"), origin };
+    if (str_eq(origin, STR("*")))
+        return 1;
+    fields[1] = (struct http_field){ STR("Vary"), STR("Origin") };
+    return 2;
+}
+
+/* An upgrade is refused in plain text and closed, anything else with a JSON
+ * body. */
+void engine_refuse(struct engine *e, struct http_exchange *ex,
+                   enum eio_refusal code, const char *context)
+{
+    struct http_field fields[ENG_FIELDS];
+    struct grow body;
+
+    e->refused++;
+    e->ops->on_refused(e->self, ex, code, context);
+    if (ex->request.upgrade && (e->options.transports & ENG_WEBSOCKET)) {
+        http_respond_text(ex, 400, eio_refusal_text(code), true);
+        return;
+    }
+    grow_init(&body, 1024);
+    if (eio_refusal_encode(&body, code, NULL) < 0)
+        grow_free(&body); /* out of memory: the status says enough */
+    http_respond(ex,
+                 &(struct http_response){
+                     .status = eio_refusal_status(code),
+                     .content_type = STR("application/json"),
+                     .fields = fields,
+                     .field_count = engine_fields(e, fields),
+                     .body = grow_str(&body) });
+    grow_free(&body);
+}
+
+/* The answer to a CORS preflight (Fetch 3.2.2). */
+static void respond_preflight(struct engine *e, struct http_exchange *ex)
+{
+    struct http_field fields[ENG_FIELDS + 2];
+    size_t n = engine_fields(e, fields);
+    sio_str wanted = http_field_value(&ex->request,
+                                      STR("access-control-request-headers"));
+
+    fields[n++] = (struct http_field){ STR("Access-Control-Allow-Methods"),
+                                       STR("GET,HEAD,PUT,PATCH,POST,DELETE") };
+    if (wanted.p)
+        fields[n++] = (struct http_field){ STR("Access-Control-Allow-Headers"),
+                                           wanted };
+    http_respond(ex, &(struct http_response){ .status = 204,
+                                              .fields = fields,
+                                              .field_count = n });
+}
+
+/* --------------------------------------------------------------- checks -- */
+
+struct params {
+    char text[3][PARAM_MAX];
+    sio_str eio, transport, sid;
+};
+
+/* A longer value cannot be right; it is cut, and so stays wrong. */
+static sio_str param(sio_str query, sio_str key, char out[PARAM_MAX])
+{
+    sio_str raw = http_query_value(query, key);
+
+    if (raw.n > PARAM_MAX)
+        raw.n = PARAM_MAX;
+    return (sio_str){ out, raw.p ? http_percent_decode(raw, true, out) : 0 };
+}
+
+static void read_params(struct params *p, sio_str query)
+{
+    p->eio = param(query, STR("EIO"), p->text[0]);
+    p->transport = param(query, STR("transport"), p->text[1]);
+    p->sid = param(query, STR("sid"), p->text[2]);
+}
+
+static unsigned transport_bit(const struct engine *e, sio_str name)
+{
+    unsigned bit = str_eq(name, STR("polling"))     ? ENG_POLLING
+                   : str_eq(name, STR("websocket")) ? ENG_WEBSOCKET
+                                                    : 0;
+
+    return bit & e->options.transports;
+}
+
+/* TAB, 0x20-0x7E and 0x80-0xFF are fine in an Origin. */
+static bool origin_is_valid(sio_str origin)
+{
+    for (size_t i = 0; i < origin.n; i++) {
+        unsigned char c = (unsigned char)origin.p[i];
+
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static void handle_known(struct engine *e, struct http_exchange *ex,
+                         const struct params *p, bool upgrade)
+{
+    struct eng_session *s = session_find(e, p->sid);
+    sio_str method = ex->request.method;
+
+    if (!s)
+        engine_refuse(e, ex, EIO_REFUSED_UNKNOWN_SID, NULL);
+    else if (!upgrade && !str_eq(p->transport, str_of(eng_transport(s))))
+        engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST, "TRANSPORT_MISMATCH");
+    else if (!str_eq(p->eio, STR("4")))
+        engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST, "PROTOCOL_MISMATCH");
+    else if (upgrade)
+        upgrade_begin(s, ex);
+    else if (str_eq(p->transport, STR("websocket")))
+        engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST, "TRANSPORT_MISMATCH");
+    else if (str_eq(method, STR("GET")))
+        polling_get(s, ex);
+    else if (str_eq(method, STR("POST")))
+        polling_post(s, ex);
+    else
+        http_respond(ex, &(struct http_response){ .status = 500 });
+}
+
+static void handle_new(struct engine *e, struct http_exchange *ex,
+                       const struct params *p, bool upgrade)
+{
+    bool websocket = str_eq(p->transport, STR("websocket"));
+
+    if (!str_eq(ex->request.method, STR("GET")))
+        engine_refuse(e, ex, EIO_REFUSED_BAD_HANDSHAKE_METHOD, NULL);
+    else if (websocket && !upgrade)
+        engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST,
+                      "TRANSPORT_HANDSHAKE_ERROR");
+    else if (!str_eq(p->eio, STR("4")))
+        engine_refuse(e, ex, EIO_REFUSED_UNSUPPORTED_PROTOCOL, NULL);
+    else if (e->shut)
+        http_respond_text(ex, 503, "Service Unavailable", true);
+    else if (websocket)
+        websocket_handshake(e, ex);
+    else
+        polling_handshake(e, ex);
+}
+
+/* transport=polling on a WebSocket handshake: Node completes the handshake and
+ * closes at once, whatever the sid. */
+static void handle_polling_upgrade(struct engine *e, struct http_exchange *ex)
+{
+    struct eng_ws *ws = websocket_accept(e, ex, ENG_WS_ACTIVE, NULL);
+
+    if (ws)
+        websocket_close(ws, WS_CLOSE_NO_STATUS);
+}
+
+bool eng_handle(struct engine *e, struct http_exchange *ex)
+{
+    const struct http_request *r = &ex->request;
+    bool upgrade = r->upgrade && (e->options.transports & ENG_WEBSOCKET);
+    struct params p;
+
+    if (!str_starts(r->target, e->options.path))
+        return false;
+    if (e->options.cors_origin.p && str_eq(r->method, STR("OPTIONS"))) {
+        respond_preflight(e, ex);
+        return true;
+    }
+    read_params(&p, r->query);
+    if (!transport_bit(e, p.transport))
+        engine_refuse(e, ex, EIO_REFUSED_UNKNOWN_TRANSPORT, NULL);
+    else if (!origin_is_valid(http_field_value(r, STR("origin"))))
+        engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST, "INVALID_ORIGIN");
+    else if (upgrade && str_eq(p.transport, STR("polling")))
+        handle_polling_upgrade(e, ex);
+    else if (p.sid.n)
+        handle_known(e, ex, &p, upgrade);
+    else
+        handle_new(e, ex, &p, upgrade);
+    return true;
+}

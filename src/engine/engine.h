@@ -1,0 +1,132 @@
+/*
+ * engine.h -- Engine.IO on one loop: sessions over long-polling and WebSocket.
+ *
+ *   http_exchange --> eng_handle() --> polling.c, websocket.c, upgrade.c
+ *                                        |  decoded packets
+ *                                        v
+ *                                     session.c --> eng_ops (upper layer)
+ *
+ *   upper layer --> eng_send*() --> session.c --> the session's transport
+ *
+ * Loop thread only. A session pointer is good until on_close() returned.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SRC_ENGINE_ENGINE_H
+#define SRC_ENGINE_ENGINE_H
+
+#include "protocol/base/map.h"
+#include "protocol/engineio/error.h"
+#include "src/engine/packet.h"
+#include "src/http/exchange.h"
+
+#define ENG_SID_LEN 20            /* characters */
+#define ENG_NOOP_MS 100           /* between NOOPs while an upgrade probes */
+#define ENG_POLL_CLOSE_MS 30000   /* a close packet waits so long for a poll */
+#define ENG_WS_CLOSE_MS 30000     /* for the peer's close frame and FIN */
+#define ENG_PONG_QUEUE_MAX 16384  /* bytes queued; over it pings go unanswered */
+
+enum { ENG_POLLING = 1, ENG_WEBSOCKET = 2 };
+
+struct eng_session;
+
+struct eng_options {
+    sio_str path; /* "/socket.io/": what a target must begin with */
+    uint32_t ping_interval_ms, ping_timeout_ms, upgrade_timeout_ms;
+    size_t max_payload;  /* bytes per message and per POST body */
+    unsigned transports; /* ENG_POLLING | ENG_WEBSOCKET */
+    bool allow_upgrades;
+    sio_str cors_origin; /* p NULL: no CORS */
+    size_t max_buffered; /* bytes of output a session may have waiting */
+};
+
+/* What goes up. */
+struct eng_ops {
+    /* A session is open; its OPEN packet is queued. Not SIO_OK: closed again. */
+    int (*on_open)(void *self, struct eng_session *s);
+    /* A message. `data` (writable) is good until on_batch() returned, however
+     * it arrived. */
+    void (*on_message)(void *self, struct eng_session *s, bool binary,
+                       uint8_t *data, size_t n);
+    /* Everything that one read, or one POST, brought has been handed up. Called
+     * before a close that the same input brings, too. */
+    void (*on_batch)(void *self, struct eng_session *s);
+    /* The session is over; called exactly once for each on_open(). May come from
+     * within eng_close(). `detail` says more, for the log; may be NULL. */
+    void (*on_close)(void *self, struct eng_session *s,
+                     enum eio_close_reason reason, const char *detail);
+    /* A request was refused with `code`; context as Node's connection_error. */
+    void (*on_refused)(void *self, const struct http_exchange *ex,
+                       enum eio_refusal code, const char *context);
+};
+
+struct engine {
+    struct net_loop *loop;
+    struct eng_options options;
+    const struct eng_ops *ops;
+    void *self;
+    struct map sessions; /* by sid */
+    struct list websockets;
+    struct net_timer_queue pings, pongs, upgrades, noops, poll_closes,
+        ws_closes;
+    uint32_t sid_counter;
+    bool shut;
+    /* Memory of gathered messages, kept until the batch is over. */
+    uint8_t **held;
+    size_t held_count, held_cap;
+    size_t websocket_count;
+    size_t buffered; /* bytes that wait for polls */
+    uint64_t handshakes, refused;
+};
+
+/* `options` (and the strings in it) must live as long as the engine. SIO_OK or
+ * SIO_E_SYS (no randomness). */
+int eng_init(struct engine *e, struct net_loop *loop,
+             const struct eng_options *options, const struct eng_ops *ops,
+             void *self);
+
+/* Close every session with `reason`, discarding what they had queued; refuse
+ * new ones. */
+void eng_shut(struct engine *e, enum eio_close_reason reason);
+
+/* Close what is left (WebSockets that wait for the peer), stop the timers. */
+void eng_destroy(struct engine *e);
+
+/* Take the exchange if its target lies under options.path. */
+bool eng_handle(struct engine *e, struct http_exchange *ex);
+
+/* Fields for any answer under the path (CORS): at most ENG_FIELDS of them;
+ * returns how many. */
+#define ENG_FIELDS 4
+size_t engine_fields(const struct engine *e, struct http_field *fields);
+
+/* --- sessions --- */
+
+const char *eng_sid(const struct eng_session *s); /* secret: never log it whole */
+void eng_set_user(struct eng_session *s, void *user);
+void *eng_user(const struct eng_session *s);
+enum eio_state eng_state(const struct eng_session *s);
+/* The request that opened the session, as long as the session. */
+const struct http_request *eng_request(const struct eng_session *s);
+const struct net_address *eng_peer(const struct eng_session *s);
+const char *eng_transport(const struct eng_session *s); /* "polling", ... */
+bool eng_is_open(const struct eng_session *s);
+
+/* Would a packet sent now leave at once? (Node's transport.writable) */
+bool eng_writable(const struct eng_session *s);
+
+/* Queue one message; `text` begins with "4". Copied. Dropped when the session
+ * is not open. A client that lets more than max_buffered wait is closed at the
+ * tail of the turn. */
+void eng_send_text(struct eng_session *s, sio_str text);
+void eng_send_binary(struct eng_session *s, sio_str data);
+void eng_send_packet(struct eng_session *s, struct sio_packet *p);
+
+/* Orderly close: what is queued goes out first. On polling this may take until
+ * the next poll. Reason "forced close". */
+void eng_close(struct eng_session *s);
+
+/* Close at once, discarding what is queued. */
+void eng_discard(struct eng_session *s, enum eio_close_reason reason);
+
+#endif

@@ -1,0 +1,234 @@
+/*
+ * polling.c -- the HTTP long-polling transport: a GET that waits for packets, a
+ * POST that brings some.
+ *
+ * What is sent while no GET waits gathers in session->out; what is sent while
+ * one waits leaves with it at the tail of the turn, all of it in one answer.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "protocol/base/utf8.h"
+#include "protocol/engineio/payload.h"
+#include "src/engine/session.h"
+
+#define KEEP_OUT 1024 /* bytes of session->out kept between polls */
+
+static void respond(const struct engine *e, struct http_exchange *ex,
+                    sio_str type, sio_str body)
+{
+    struct http_field fields[ENG_FIELDS + 1];
+    size_t n = 0;
+
+    fields[n++] = (struct http_field){ STR("cache-control"), STR("no-store") };
+    n += engine_fields(e, fields + n);
+    http_respond(ex, &(struct http_response){ .status = 200,
+                                              .content_type = type,
+                                              .fields = fields,
+                                              .field_count = n,
+                                              .body = body });
+}
+
+static void respond_payload(const struct engine *e, struct http_exchange *ex,
+                            sio_str body)
+{
+    respond(e, ex, STR("text/plain; charset=UTF-8"), body);
+}
+
+static void respond_empty(const struct engine *e, struct http_exchange *ex,
+                          int status)
+{
+    struct http_field fields[ENG_FIELDS];
+    size_t n = engine_fields(e, fields);
+
+    http_respond(ex, &(struct http_response){ .status = status,
+                                              .fields = fields,
+                                              .field_count = n });
+}
+
+void polling_handshake(struct engine *e, struct http_exchange *ex)
+{
+    struct eng_session *s = session_new(e, ex);
+    struct grow open;
+
+    if (!s) {
+        respond_empty(e, ex, 503);
+        return;
+    }
+    grow_init(&open, 1024);
+    /* The answer leaves before the upper layer hears of the session. */
+    if (session_append_open(s, &open) == SIO_OK) {
+        respond_payload(e, ex, grow_str(&open));
+        session_open(s, EIO_ON_OPEN_POLLING);
+    } else {
+        respond_empty(e, ex, 503);
+        session_abandon(s);
+    }
+    grow_free(&open);
+}
+
+/* ------------------------------------------------------------------- GET -- */
+
+static void on_poll_aborted(void *self, struct http_exchange *ex, bool complete)
+{
+    struct eng_session *s = self;
+
+    (void)ex;
+    (void)complete;
+    s->poll = NULL;
+    session_close(s, EIO_CLOSE_TRANSPORT_ERROR,
+                  "poll connection closed prematurely");
+}
+
+static const struct http_exchange_ops waiting_poll = {
+    .on_aborted = on_poll_aborted,
+};
+
+void polling_answer(struct eng_session *s, sio_str body)
+{
+    struct http_exchange *ex = s->poll;
+
+    if (!ex)
+        return;
+    s->poll = NULL;
+    respond_payload(s->engine, ex, body);
+}
+
+void polling_flush(struct net_task *task)
+{
+    struct eng_session *s = container_of(task, struct eng_session, flush);
+
+    if (s->doomed) {
+        session_close(s, EIO_CLOSE_TRANSPORT_ERROR,
+                      "client reads too slowly: output limit reached");
+        return;
+    }
+    if (!s->poll || s->out.len == 0)
+        return;
+    s->engine->buffered -= s->out.len;
+    polling_answer(s, grow_str(&s->out));
+    if (s->out.cap > KEEP_OUT)
+        grow_free(&s->out);
+    s->out.len = 0;
+}
+
+/* Both requests of the client overlap, or it sent what this transport cannot
+ * take: the session ends, this request is refused. */
+static void reject(struct eng_session *s, struct http_exchange *ex,
+                   const char *why)
+{
+    respond_empty(s->engine, ex, 400);
+    session_close(s, EIO_CLOSE_TRANSPORT_ERROR, why);
+}
+
+void polling_get(struct eng_session *s, struct http_exchange *ex)
+{
+    if (s->poll) {
+        reject(s, ex, "overlap from client");
+        return;
+    }
+    s->poll = ex;
+    ex->ops = &waiting_poll;
+    ex->self = s;
+    if (s->out.len) {
+        polling_flush(&s->flush);
+    } else if (s->state == EIO_CLOSING || s->state == EIO_CLOSING_PROBING) {
+        polling_answer(s, STR("6\x1e" "1"));
+        session_close(s, EIO_CLOSE_FORCED_CLOSE, NULL);
+    }
+}
+
+/* ------------------------------------------------------------------ POST -- */
+
+static void walk_payload(struct eng_session *s, char *body, size_t n)
+{
+    struct eio_payload it;
+    struct eio_packet packet;
+    int r = 0;
+
+    eio_payload_init(&it, body, n);
+    while (!session_is_closed(s)) {
+        r = eio_payload_next(&it, &packet);
+        if (r <= 0)
+            break;
+        session_on_packet(s, &packet);
+    }
+    session_end_batch(s);
+    if (r < 0)
+        session_close(s, EIO_CLOSE_PARSE_ERROR, NULL);
+}
+
+/* Over HTTP bad UTF-8 is no error: Node replaces it by U+FFFD and goes on. */
+static void on_post_body(void *self, struct http_exchange *ex, char *body,
+                         size_t n)
+{
+    struct eng_session *s = self;
+    struct engine *e = s->engine;
+    struct grow text;
+
+    s->post = NULL;
+    if (utf8_valid(body, n)) {
+        walk_payload(s, body, n);
+    } else {
+        grow_init(&text, 3 * n);
+        if (utf8_append_lossy(&text, body, n) < 0)
+            session_close(s, EIO_CLOSE_TRANSPORT_ERROR, "out of memory");
+        else
+            walk_payload(s, (char *)text.data, text.len);
+        grow_free(&text);
+    }
+    respond(e, ex, STR("text/html"), STR("ok"));
+}
+
+static void on_post_too_large(void *self, struct http_exchange *ex)
+{
+    struct eng_session *s = self;
+
+    s->post = NULL;
+    respond_empty(s->engine, ex, 413);
+}
+
+static void on_post_aborted(void *self, struct http_exchange *ex, bool complete)
+{
+    struct eng_session *s = self;
+
+    (void)ex;
+    (void)complete;
+    s->post = NULL;
+    session_close(s, EIO_CLOSE_TRANSPORT_ERROR,
+                  "data request connection closed prematurely");
+}
+
+static const struct http_exchange_ops arriving_post = {
+    .on_body = on_post_body,
+    .on_too_large = on_post_too_large,
+    .on_aborted = on_post_aborted,
+};
+
+void polling_post(struct eng_session *s, struct http_exchange *ex)
+{
+    sio_str type = http_field_value(&ex->request, STR("content-type"));
+
+    if (s->post) {
+        reject(s, ex, "data request overlap from client");
+        return;
+    }
+    if (str_eq(type, STR("application/octet-stream"))) {
+        reject(s, ex, "invalid content");
+        return;
+    }
+    s->post = ex;
+    ex->ops = &arriving_post;
+    ex->self = s;
+    ex->max_body = s->engine->options.max_payload;
+}
+
+void polling_detach(struct eng_session *s, sio_str farewell)
+{
+    struct http_exchange *post = s->post;
+
+    s->post = NULL;
+    /* First: both may lie on one connection, which goes with the POST. */
+    polling_answer(s, farewell);
+    if (post)
+        http_drop(post);
+}

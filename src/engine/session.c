@@ -1,0 +1,370 @@
+/*
+ * session.c -- state, heartbeat, sending and closing of a session. The
+ * transports come here with decoded packets and with what went wrong; the upper
+ * layer with what to send.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "src/engine/session.h"
+
+#include "protocol/base/base64.h"
+#include "protocol/engineio/open.h"
+#include "protocol/engineio/payload.h"
+#include "src/net/random.h"
+
+#include <stdlib.h>
+
+/* 12 random bytes and a 24-bit counter, as Node: unguessable and unique. */
+static int make_sid(struct engine *e, char sid[ENG_SID_LEN + 1])
+{
+    uint8_t raw[15];
+    uint32_t n = e->sid_counter++;
+
+    if (net_random(raw, 12) < 0)
+        return SIO_E_SYS;
+    raw[12] = (uint8_t)(n >> 16);
+    raw[13] = (uint8_t)(n >> 8);
+    raw[14] = (uint8_t)n;
+    base64url_encode(sid, raw, sizeof raw);
+    sid[ENG_SID_LEN] = 0;
+    return SIO_OK;
+}
+
+struct eng_session *session_new(struct engine *e, struct http_exchange *ex)
+{
+    struct eng_session *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return NULL;
+    s->engine = e;
+    s->state = EIO_OPENING;
+    s->request = http_request_copy(&ex->request);
+    if (!s->request || make_sid(e, s->sid) < 0) {
+        free(s->request);
+        free(s);
+        return NULL;
+    }
+    s->peer = *http_peer(ex);
+    net_timer_init(&s->heartbeat);
+    net_timer_init(&s->closing);
+    net_task_init(&s->flush, polling_flush);
+    grow_init(&s->out, e->options.max_buffered);
+    return s;
+}
+
+static void session_free(struct net_deferred *d)
+{
+    struct eng_session *s = container_of(d, struct eng_session, cleanup);
+
+    grow_free(&s->out);
+    free(s->request);
+    free(s);
+}
+
+void session_abandon(struct eng_session *s)
+{
+    eio_step(&s->state, EIO_ON_CLOSE);
+    net_defer(s->engine->loop, &s->cleanup, session_free);
+}
+
+bool session_open(struct eng_session *s, enum eio_event how)
+{
+    struct engine *e = s->engine;
+
+    eio_step(&s->state, how);
+    if (map_add(&e->sessions, &s->node, str_of(s->sid)) < 0)
+        goto fail;
+    net_timer_start(&e->pings, &s->heartbeat);
+    if (e->ops->on_open(e->self, s) < 0) {
+        net_timer_stop(&s->heartbeat);
+        map_remove(&e->sessions, &s->node);
+        goto fail;
+    }
+    e->handshakes++;
+    return true;
+fail:
+    polling_detach(s, STR("1"));
+    if (s->ws)
+        websocket_close(s->ws, WS_CLOSE_INTERNAL_ERROR);
+    session_abandon(s);
+    return false;
+}
+
+struct eng_session *session_find(struct engine *e, sio_str sid)
+{
+    struct map_node *node = map_find(&e->sessions, sid);
+
+    return node ? container_of(node, struct eng_session, node) : NULL;
+}
+
+int session_append_open(struct eng_session *s, struct grow *out)
+{
+    const struct eng_options *o = &s->engine->options;
+    struct eio_open open = {
+        .sid = str_of(s->sid),
+        .upgrade_websocket =
+            !s->ws && o->allow_upgrades && (o->transports & ENG_WEBSOCKET),
+        .ping_interval_ms = o->ping_interval_ms,
+        .ping_timeout_ms = o->ping_timeout_ms,
+        .max_payload = o->max_payload,
+    };
+    int r = grow_append_byte(out, '0');
+
+    return r < 0 ? r : eio_open_encode(out, &open);
+}
+
+/* ------------------------------------------------------------ receiving -- */
+
+/* Node 6.6.11: while a pong is awaited, the first other packet restarts the
+ * wait, once a ping. */
+static void note_traffic(struct eng_session *s, enum eio_type type)
+{
+    if (type == EIO_PACKET_PONG) {
+        s->awaiting_pong = false;
+        net_timer_start(&s->engine->pings, &s->heartbeat);
+    } else if (s->awaiting_pong && !s->pong_extended) {
+        s->pong_extended = true;
+        net_timer_start(&s->engine->pongs, &s->heartbeat);
+    }
+}
+
+void session_on_packet(struct eng_session *s, const struct eio_packet *p)
+{
+    struct engine *e = s->engine;
+
+    if (p->type == EIO_PACKET_CLOSE) {
+        session_end_batch(s);
+        if (!session_is_closed(s)) {
+            polling_answer(s, STR("6"));
+            session_close(s, EIO_CLOSE_TRANSPORT_CLOSE, NULL);
+        }
+        return;
+    }
+    if (!eng_is_open(s))
+        return;
+    note_traffic(s, p->type);
+    if (p->type == EIO_PACKET_MESSAGE) {
+        e->ops->on_message(e->self, s, p->binary,
+                           (uint8_t *)(uintptr_t)p->data.p, p->data.n);
+    } else if (p->type == EIO_PACKET_PING) {
+        session_end_batch(s);
+        session_close(s, EIO_CLOSE_TRANSPORT_ERROR,
+                      "invalid heartbeat direction");
+    }
+}
+
+void session_end_batch(struct eng_session *s)
+{
+    struct engine *e = s->engine;
+
+    if (!session_is_closed(s))
+        e->ops->on_batch(e->self, s);
+    engine_release_held(e);
+}
+
+/* ------------------------------------------------------------ heartbeat -- */
+
+void session_ping_due(struct net_timer *timer)
+{
+    struct eng_session *s = container_of(timer, struct eng_session, heartbeat);
+
+    s->awaiting_pong = true;
+    s->pong_extended = false;
+    net_timer_start(&s->engine->pongs, timer);
+    if (s->state == EIO_WEBSOCKET)
+        websocket_send(s->ws, WS_TEXT, STR("2"));
+    else if (eng_is_open(s))
+        polling_send(s, EIO_PACKET_PING, STR(""));
+}
+
+void session_pong_missing(struct net_timer *timer)
+{
+    struct eng_session *s = container_of(timer, struct eng_session, heartbeat);
+
+    session_close(s, EIO_CLOSE_PING_TIMEOUT, NULL);
+}
+
+/* -------------------------------------------------------------- sending -- */
+
+bool eng_is_open(const struct eng_session *s)
+{
+    return s->state == EIO_POLLING || s->state == EIO_PROBING ||
+           s->state == EIO_WEBSOCKET;
+}
+
+bool eng_writable(const struct eng_session *s)
+{
+    if (s->state == EIO_WEBSOCKET)
+        return net_conn_writable(s->ws->conn);
+    return eng_is_open(s) && s->poll && s->out.len == 0;
+}
+
+void eng_send_text(struct eng_session *s, sio_str text)
+{
+    if (s->state == EIO_WEBSOCKET)
+        websocket_send(s->ws, WS_TEXT, text);
+    else if (eng_is_open(s))
+        polling_send(s, EIO_PACKET_MESSAGE,
+                     (sio_str){ text.p + 1, text.n - 1 });
+}
+
+/* Mark: the client lets too much wait. It is closed from the flush task, since
+ * whoever sends may be half-way through a list of sessions. */
+static void doom(struct eng_session *s)
+{
+    s->doomed = true;
+    net_task_schedule(s->engine->loop, &s->flush);
+}
+
+/* A polling form is queued: count it and answer a waiting GET at the tail. */
+static void polling_queued(struct eng_session *s, size_t before, int r)
+{
+    if (r < 0) {
+        doom(s);
+        return;
+    }
+    s->engine->buffered += s->out.len - before;
+    if (s->poll)
+        net_task_schedule(s->engine->loop, &s->flush);
+}
+
+void polling_send(struct eng_session *s, enum eio_type type, sio_str data)
+{
+    size_t before = s->out.len;
+
+    polling_queued(s, before, eio_payload_append(&s->out, type, data));
+}
+
+void eng_send_binary(struct eng_session *s, sio_str data)
+{
+    size_t before = s->out.len;
+
+    if (s->state == EIO_WEBSOCKET)
+        websocket_send(s->ws, WS_BINARY, data);
+    else if (eng_is_open(s))
+        polling_queued(s, before, eio_payload_append_binary(&s->out, data));
+}
+
+/* A ready payload behind what waits. */
+static int append_payload(struct grow *out, struct sio_packet *p)
+{
+    struct buf *payload = eng_packet_payload(p);
+    int r;
+
+    if (!payload)
+        return SIO_E_NOMEM;
+    r = grow_reserve(out, payload->len + 1);
+    if (r < 0)
+        return r;
+    if (out->len)
+        grow_append_byte(out, EIO_SEPARATOR);
+    return grow_append(out, payload->data, payload->len);
+}
+
+void eng_send_packet(struct eng_session *s, struct sio_packet *p)
+{
+    size_t before = s->out.len;
+
+    if (s->state == EIO_WEBSOCKET) {
+        for (size_t i = 0; i < p->count; i++)
+            net_conn_append_buf(s->ws->conn, p->parts[i].frame);
+    } else if (eng_is_open(s)) {
+        polling_queued(s, before, append_payload(&s->out, p));
+    }
+}
+
+/* -------------------------------------------------------------- closing -- */
+
+bool session_is_closed(const struct eng_session *s)
+{
+    return s->state == EIO_CLOSED;
+}
+
+void session_close(struct eng_session *s, enum eio_close_reason reason,
+                   const char *detail)
+{
+    struct engine *e = s->engine;
+
+    if (session_is_closed(s))
+        return;
+    eio_step(&s->state, EIO_ON_CLOSE);
+    net_timer_stop(&s->heartbeat);
+    net_timer_stop(&s->closing);
+    net_task_cancel(&s->flush);
+    polling_detach(s, STR("1"));
+    if (s->ws)
+        websocket_close(s->ws, WS_CLOSE_NO_STATUS);
+    e->buffered -= s->out.len;
+    map_remove(&e->sessions, &s->node);
+    e->ops->on_close(e->self, s, reason, detail);
+    net_defer(e->loop, &s->cleanup, session_free);
+}
+
+void eng_close(struct eng_session *s)
+{
+    if (s->state == EIO_WEBSOCKET) {
+        session_close(s, EIO_CLOSE_FORCED_CLOSE, NULL);
+        return;
+    }
+    if (!eng_is_open(s))
+        return;
+    if (s->post) {
+        session_close(s, EIO_CLOSE_TRANSPORT_ERROR,
+                      "closed while a POST was arriving");
+    } else if (s->poll && s->out.len == 0) {
+        session_close(s, EIO_CLOSE_FORCED_CLOSE, NULL);
+    } else {
+        /* The next poll brings what is queued, the one after it the close. */
+        eio_step(&s->state, EIO_ON_SHUT);
+        net_timer_start(&s->engine->poll_closes, &s->closing);
+    }
+}
+
+void eng_discard(struct eng_session *s, enum eio_close_reason reason)
+{
+    session_close(s, reason, NULL);
+}
+
+void session_poll_never_came(struct net_timer *timer)
+{
+    struct eng_session *s = container_of(timer, struct eng_session, closing);
+
+    session_close(s, EIO_CLOSE_FORCED_CLOSE, "no poll fetched the close");
+}
+
+/* ------------------------------------------------------------ accessors -- */
+
+const char *eng_sid(const struct eng_session *s)
+{
+    return s->sid;
+}
+
+void eng_set_user(struct eng_session *s, void *user)
+{
+    s->user = user;
+}
+
+void *eng_user(const struct eng_session *s)
+{
+    return s->user;
+}
+
+enum eio_state eng_state(const struct eng_session *s)
+{
+    return s->state;
+}
+
+const struct http_request *eng_request(const struct eng_session *s)
+{
+    return s->request;
+}
+
+const struct net_address *eng_peer(const struct eng_session *s)
+{
+    return &s->peer;
+}
+
+const char *eng_transport(const struct eng_session *s)
+{
+    return s->ws && s->ws->phase == ENG_WS_ACTIVE ? "websocket" : "polling";
+}

@@ -1,0 +1,132 @@
+/*
+ * session.h -- an Engine.IO session as the files of src/engine see it.
+ *
+ *   polling.c    poll, post, out: requests of the polling transport
+ *   websocket.c  ws: a WebSocket, probing or the session's transport
+ *   upgrade.c    the way from the one to the other
+ *   session.c    state, heartbeat, sending, closing
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SRC_ENGINE_SESSION_H
+#define SRC_ENGINE_SESSION_H
+
+#include "protocol/engineio/packet.h"
+#include "protocol/engineio/state.h"
+#include "protocol/websocket/message.h"
+#include "src/engine/engine.h"
+
+struct eng_session {
+    struct map_node node; /* in engine->sessions */
+    struct engine *engine;
+    void *user;
+    enum eio_state state;
+    char sid[ENG_SID_LEN + 1];
+
+    bool awaiting_pong;
+    bool pong_extended; /* other traffic has restarted the wait once */
+    bool doomed;        /* over max_buffered: closed at the tail */
+    struct net_timer heartbeat; /* in engine->pings or ->pongs */
+    struct net_timer closing;   /* in engine->poll_closes */
+
+    struct http_exchange *poll; /* a GET that waits for something to send */
+    struct http_exchange *post; /* a POST whose body is still arriving */
+    struct grow out;            /* encoded packets that wait for a GET */
+    struct net_task flush;      /* answers `poll` with `out` */
+
+    struct eng_ws *ws;
+
+    struct http_request *request;
+    struct net_address peer;
+    struct net_deferred cleanup;
+};
+
+enum eng_ws_phase {
+    ENG_WS_PROBING, /* beside a polling session */
+    ENG_WS_ACTIVE,  /* the transport of its session */
+    ENG_WS_CLOSING  /* close frame sent, no session any more */
+};
+
+struct eng_ws {
+    struct list node; /* in engine->websockets */
+    struct engine *engine;
+    struct eng_session *session; /* NULL when CLOSING */
+    struct net_conn *conn;
+    enum eng_ws_phase phase;
+    struct ws_reader reader;
+    struct net_timer timeout; /* of the upgrade, or of the closing handshake */
+    struct net_timer noop;    /* while PROBING, after the probe */
+    struct net_deferred cleanup;
+};
+
+/* --- session.c --- */
+
+/* NULL: out of memory or randomness. Not open yet. */
+struct eng_session *session_new(struct engine *e, struct http_exchange *ex);
+
+/* Register, start the heartbeat, tell the upper layer. False: closed again. */
+bool session_open(struct eng_session *s, enum eio_event how);
+/* Never opened: free it. */
+void session_abandon(struct eng_session *s);
+struct eng_session *session_find(struct engine *e, sio_str sid);
+
+/* The OPEN packet with its type digit. */
+int session_append_open(struct eng_session *s, struct grow *out);
+
+/* What one decoded packet means. The session may be closed afterwards. */
+void session_on_packet(struct eng_session *s, const struct eio_packet *p);
+
+/* The one way out: timers, transports, upper layer, memory. */
+void session_close(struct eng_session *s, enum eio_close_reason reason,
+                   const char *detail);
+bool session_is_closed(const struct eng_session *s);
+
+/* Everything of a read or a POST was handed up. */
+void session_end_batch(struct eng_session *s);
+
+/* Timers of engine->pings, ->pongs, ->poll_closes. */
+void session_ping_due(struct net_timer *timer);
+void session_pong_missing(struct net_timer *timer);
+void session_poll_never_came(struct net_timer *timer);
+
+/* --- polling.c --- */
+void polling_handshake(struct engine *e, struct http_exchange *ex);
+void polling_get(struct eng_session *s, struct http_exchange *ex);
+void polling_post(struct eng_session *s, struct http_exchange *ex);
+void polling_send(struct eng_session *s, enum eio_type type, sio_str data);
+void polling_flush(struct net_task *task);
+/* Answer the waiting GET, if any, with this body. */
+void polling_answer(struct eng_session *s, sio_str body);
+/* Let go of both requests: the GET gets `farewell`. */
+void polling_detach(struct eng_session *s, sio_str farewell);
+
+/* --- websocket.c --- */
+void websocket_handshake(struct engine *e, struct http_exchange *ex);
+/* Answer 101; NULL when the request was refused (and answered). */
+struct eng_ws *websocket_accept(struct engine *e, struct http_exchange *ex,
+                                enum eng_ws_phase phase,
+                                struct eng_session *s);
+void websocket_send(struct eng_ws *ws, enum ws_op op, sio_str data);
+/* Send a close frame (`code` WS_CLOSE_NO_STATUS: an empty one) and wait for the
+ * peer's; the session is out of it. */
+void websocket_close(struct eng_ws *ws, unsigned code);
+void websocket_destroy(struct eng_ws *ws); /* at once, with its connection */
+
+/* --- upgrade.c --- */
+void upgrade_begin(struct eng_session *s, struct http_exchange *ex);
+void upgrade_on_text(struct eng_ws *ws, sio_str text);
+/* The probing WebSocket is of no use any more. */
+void upgrade_fail(struct eng_ws *ws);
+void upgrade_timed_out(struct net_timer *timer);
+void upgrade_noop(struct net_timer *timer);
+void websocket_close_timed_out(struct net_timer *timer);
+
+/* --- engine.c --- */
+void engine_refuse(struct engine *e, struct http_exchange *ex,
+                   enum eio_refusal code, const char *context);
+/* Keep the memory of a message until the batch is over. False: out of memory,
+ * the caller keeps it. */
+bool engine_hold(struct engine *e, uint8_t *memory);
+void engine_release_held(struct engine *e);
+
+#endif

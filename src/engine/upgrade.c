@@ -1,0 +1,108 @@
+/*
+ * upgrade.c -- from long-polling to WebSocket:
+ *
+ *   client                              server
+ *   GET ...&sid=, Upgrade: websocket    101           (timer: upgrade_timeout)
+ *   2probe                              3probe        (every 100 ms: answer a
+ *                                                      waiting GET with NOOP)
+ *   5                                   what was queued, as frames
+ *
+ * Until "5" the session goes on over polling; a probe that fails leaves it so.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "protocol/engineio/payload.h"
+#include "src/engine/session.h"
+
+void upgrade_begin(struct eng_session *s, struct http_exchange *ex)
+{
+    struct engine *e = s->engine;
+    bool may = s->state == EIO_POLLING || s->state == EIO_CLOSING;
+    struct eng_ws *ws = websocket_accept(
+        e, ex, may ? ENG_WS_PROBING : ENG_WS_ACTIVE, may ? s : NULL);
+
+    if (!ws)
+        return;
+    if (!may) { /* upgrading or upgraded already: the first one stays */
+        websocket_close(ws, WS_CLOSE_NO_STATUS);
+        return;
+    }
+    eio_step(&s->state, EIO_ON_PROBE);
+    s->ws = ws;
+    net_timer_start(&e->upgrades, &ws->timeout);
+}
+
+void upgrade_fail(struct eng_ws *ws)
+{
+    struct eng_session *s = ws->session;
+
+    websocket_close(ws, WS_CLOSE_NO_STATUS);
+    eio_step(&s->state, EIO_ON_PROBE_LOST);
+}
+
+void upgrade_timed_out(struct net_timer *timer)
+{
+    upgrade_fail(container_of(timer, struct eng_ws, timeout));
+}
+
+/* The client waits for its GET to end before it sends "5". */
+void upgrade_noop(struct net_timer *timer)
+{
+    struct eng_ws *ws = container_of(timer, struct eng_ws, noop);
+
+    polling_answer(ws->session, STR("6"));
+    net_timer_start(&ws->engine->noops, timer);
+}
+
+/* What waited for a poll becomes frames, in order. */
+static void flush_to_websocket(struct eng_session *s)
+{
+    struct eio_payload it;
+    struct eio_packet p;
+
+    s->engine->buffered -= s->out.len;
+    if (s->out.len) {
+        char *end = (char *)s->out.data + s->out.len;
+
+        eio_payload_init(&it, (char *)s->out.data, s->out.len);
+        while (eio_payload_next(&it, &p) == 1) {
+            /* of a text packet, the digit stands before its data */
+            sio_str frame = p.binary ? p.data
+                                     : (sio_str){ p.data.p - 1, p.data.n + 1 };
+
+            if (frame.p + frame.n <= end)
+                websocket_send(s->ws, p.binary ? WS_BINARY : WS_TEXT, frame);
+        }
+    }
+    grow_free(&s->out);
+}
+
+static void complete(struct eng_ws *ws)
+{
+    struct eng_session *s = ws->session;
+    bool closing = s->state == EIO_CLOSING_PROBING;
+
+    net_timer_stop(&ws->timeout);
+    net_timer_stop(&ws->noop);
+    net_task_cancel(&s->flush);
+    polling_detach(s, STR("1"));
+    ws->phase = ENG_WS_ACTIVE;
+    flush_to_websocket(s);
+    if (closing)
+        session_close(s, EIO_CLOSE_FORCED_CLOSE, NULL);
+    else
+        eio_step(&s->state, EIO_ON_UPGRADE);
+}
+
+void upgrade_on_text(struct eng_ws *ws, sio_str text)
+{
+    if (str_eq(text, STR("2probe"))) {
+        websocket_send(ws, WS_TEXT, STR("3probe"));
+        if (!net_timer_running(&ws->noop))
+            net_timer_start(&ws->engine->noops, &ws->noop);
+    } else if (text.n && text.p[0] == '5') {
+        complete(ws);
+    } else {
+        upgrade_fail(ws);
+    }
+}

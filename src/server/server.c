@@ -1,0 +1,409 @@
+/*
+ * server.c -- building, running and stopping a server.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "src/server/server.h"
+
+#include "src/http/files.h"
+#include "src/server/options.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* --------------------------------------------------------------- logging -- */
+
+static void log_line(void *self, sio_log_level level, const char *message)
+{
+    sio_server *server = self;
+
+    if (server->options.log && level <= server->options.log_level)
+        server->options.log(server->options.log_user, level, message);
+}
+
+void server_log(sio_server *server, sio_log_level level, const char *fmt, ...)
+{
+    char line[512];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    log_line(server, level, line);
+}
+
+/* -------------------------------------------------------------- requests -- */
+
+/* /socket.io/socket.io.js and its siblings. */
+static bool serve_bundle(sio_server *server, struct http_exchange *ex)
+{
+    sio_str path = ex->request.path, base = str_of(server->path);
+    struct http_field fields[ENG_FIELDS];
+    size_t n;
+
+    if (!server->client_dir || !str_starts(path, base))
+        return false;
+    n = engine_fields(&server->hub.shard.engine, fields);
+    return http_serve_bundle(ex,
+                             (sio_str){ path.p + base.n, path.n - base.n },
+                             server->client_dir, fields, n);
+}
+
+static bool serve_files(sio_server *server, struct http_exchange *ex)
+{
+    list_for_each_safe(it, next, &server->mounts)
+    {
+        struct file_mount *m = container_of(it, struct file_mount, node);
+
+        if (http_serve_file(ex, m->prefix, m->folder))
+            return true;
+    }
+    return false;
+}
+
+static void on_request(void *self, struct http_exchange *ex)
+{
+    sio_server *server = self;
+
+    if (serve_bundle(server, ex) ||
+        eng_handle(&server->hub.shard.engine, ex) ||
+        engines_handle(server, ex) || serve_files(server, ex))
+        return;
+    http_respond(ex, &(struct http_response){ .status = 404 });
+}
+
+static void on_refused(void *self, const struct net_address *peer, int status,
+                       const char *why)
+{
+    char address[NET_ADDRESS_TEXT];
+
+    net_address_text(peer, address);
+    server_log(self, SIO_LOG_WARN, "request of %s refused with %d: %s", address,
+               status, why);
+}
+
+static const struct http_server_ops http_ops = {
+    .on_request = on_request,
+    .on_refused = on_refused,
+};
+
+static void on_accept(void *self, int fd, const struct net_address *peer)
+{
+    sio_server *server = self;
+
+    if (http_accept(&server->http, fd, peer) < 0)
+        server_log(server, SIO_LOG_ERROR, "connection dropped: out of memory");
+}
+
+static void on_accept_error(void *self, int error)
+{
+    server_log(self, SIO_LOG_ERROR,
+               "cannot accept connections for the moment: %s (see ulimit -n)",
+               strerror(error));
+}
+
+static const struct net_listener_ops listener_ops = {
+    .on_accept = on_accept,
+    .on_error = on_accept_error,
+};
+
+/* -------------------------------------------------------------- building -- */
+
+void server_engine_options(struct eng_options *out, const sio_options *o,
+                           const char *path, const char *cors_origin)
+{
+    *out = (struct eng_options){
+        .path = str_of(path),
+        .ping_interval_ms = o->ping_interval_ms,
+        .ping_timeout_ms = o->ping_timeout_ms,
+        .upgrade_timeout_ms = o->upgrade_timeout_ms,
+        .max_payload = o->max_http_buffer_size,
+        .transports =
+            (o->transports & SIO_TRANSPORT_POLLING ? ENG_POLLING : 0u) |
+            (o->transports & SIO_TRANSPORT_WEBSOCKET ? ENG_WEBSOCKET : 0u),
+        .allow_upgrades = o->allow_upgrades,
+        .cors_origin = str_of(cors_origin),
+        .max_buffered = o->max_buffered_amount,
+    };
+}
+
+static int copy_string(char **out, const char *s)
+{
+    *out = s ? strdup(s) : NULL;
+    return s && !*out ? SIO_E_NOMEM : SIO_OK;
+}
+
+static void stop_now(struct net_mail *mail);
+static void stop_look(struct net_alarm *alarm);
+
+static int init_layers(sio_server *server, uint64_t (*clock)(void *self),
+                       void *clock_self)
+{
+    const sio_options *o = &server->options;
+    struct net_loop_config loop_config = { .base = o->event_base,
+                                           .clock = clock,
+                                           .clock_self = clock_self };
+    struct so_options so = {
+        .connect_timeout_ms =
+            o->connect_timeout_ms ? o->connect_timeout_ms : 45000,
+        .limits = { o->max_attachments, o->max_json_depth },
+        .max_packet = o->max_buffered_amount,
+    };
+    struct http_config http;
+    struct eng_options eng;
+    int r = net_loop_init(&server->loop, &loop_config);
+
+    if (r < 0)
+        return r;
+    http_config_defaults(&http);
+    http.max_queued = o->max_buffered_amount;
+    r = http_server_init(&server->http, &server->loop, &http, &http_ops, server);
+    if (r < 0)
+        goto no_http;
+    server_engine_options(&eng, o, server->path, server->cors_origin);
+    r = so_hub_init(&server->hub, &server->loop, &so, &eng,
+                    sio_memory_adapter());
+    if (r < 0)
+        goto no_hub;
+    server->hub.log = log_line;
+    server->hub.log_self = server;
+    return SIO_OK;
+no_hub:
+    http_server_close(&server->http);
+no_http:
+    net_loop_destroy(&server->loop);
+    return r;
+}
+
+static void free_copies(sio_server *server)
+{
+    free(server->path);
+    free(server->cors_origin);
+    free(server->client_dir);
+    free(server);
+}
+
+sio_server *sio_server_new(const sio_options *options)
+{
+    return server_new(options, NULL, NULL);
+}
+
+sio_server *server_new(const sio_options *options,
+                       uint64_t (*clock)(void *self), void *clock_self)
+{
+    sio_server *server = calloc(1, sizeof *server);
+    const char *wrong;
+    int r;
+
+    if (!server)
+        return NULL;
+    options_read(&server->options, options);
+    wrong = options_check(&server->options);
+    if (wrong) {
+        server_log(server, SIO_LOG_ERROR, "invalid options: %s", wrong);
+        free(server);
+        return NULL;
+    }
+    list_init(&server->listeners);
+    list_init(&server->mounts);
+    list_init(&server->engines);
+    server->stop_mail.run = stop_now;
+    net_alarm_init(&server->stop_alarm, stop_look);
+    server->path = options_path(server->options.path);
+    r = server->path ? SIO_OK : SIO_E_NOMEM;
+    if (r == SIO_OK)
+        r = copy_string(&server->cors_origin, server->options.cors_origin);
+    if (r == SIO_OK)
+        r = copy_string(&server->client_dir, server->options.client_dir);
+    if (r == SIO_OK)
+        r = init_layers(server, clock, clock_self);
+    if (r < 0) {
+        server_log(server, SIO_LOG_ERROR, "cannot start: %s", sio_strerror(r));
+        free_copies(server);
+        return NULL;
+    }
+    return server;
+}
+
+static void close_listeners(sio_server *server)
+{
+    list_for_each_safe(it, next, &server->listeners)
+    {
+        list_remove(it);
+        net_listener_close(container_of(it, struct net_listener, node));
+    }
+}
+
+void sio_server_free(sio_server *server)
+{
+    if (!server)
+        return;
+    close_listeners(server);
+    net_signal_unwatch(&server->sigint);
+    net_signal_unwatch(&server->sigterm);
+    net_alarm_stop(&server->loop, &server->stop_alarm);
+    so_hub_shut(&server->hub);
+    engines_shut(server);
+    http_server_close(&server->http);
+    engines_destroy(server);
+    so_hub_destroy(&server->hub);
+    net_loop_destroy(&server->loop);
+    list_for_each_safe(it, next, &server->mounts)
+    {
+        struct file_mount *m = container_of(it, struct file_mount, node);
+
+        free(m->folder);
+        free(m);
+    }
+    free_copies(server);
+}
+
+/* --------------------------------------------------------------- running -- */
+
+int sio_listen(sio_server *server, const char *address, const void *reserved)
+{
+    struct net_listener *listener;
+    int r;
+
+    if (reserved)
+        return SIO_E_INVAL;
+    if (server->stopping)
+        return SIO_E_STATE;
+    r = net_listen(&server->loop, address, &listener_ops, server, &listener);
+    if (r < 0) {
+        int saved = errno;
+
+        server_log(server, SIO_LOG_ERROR, "cannot listen on %s: %s", address,
+                   r == SIO_E_SYS ? strerror(saved) : sio_strerror(r));
+        errno = saved;
+        return r;
+    }
+    list_append(&server->listeners, &listener->node);
+    server->port = listener->port;
+    server_log(server, SIO_LOG_INFO, "listening on %s, port %u", address,
+               (unsigned)listener->port);
+    return SIO_OK;
+}
+
+unsigned sio_port(const sio_server *server)
+{
+    return server->port;
+}
+
+static void on_signal(void *self, int number)
+{
+    server_log(self, SIO_LOG_INFO, "signal %d: stopping", number);
+    sio_stop(self);
+}
+
+int sio_run(sio_server *server)
+{
+    int r;
+
+    if (server->options.event_base)
+        return SIO_E_STATE;
+    if (server->options.handle_signals &&
+        (net_signal_watch(&server->sigint, &server->loop, SIGINT, on_signal,
+                          server) < 0 ||
+         net_signal_watch(&server->sigterm, &server->loop, SIGTERM, on_signal,
+                          server) < 0))
+        return SIO_E_SYS;
+    r = net_loop_run(&server->loop);
+    net_signal_unwatch(&server->sigint);
+    net_signal_unwatch(&server->sigterm);
+    return r;
+}
+
+/* Connections end by themselves once their last bytes are out; whoever does not
+ * read them is not waited for beyond the deadline. */
+static void stop_look(struct net_alarm *alarm)
+{
+    sio_server *server = container_of(alarm, sio_server, stop_alarm);
+
+    if (server->loop.conn_count == 0 ||
+        server->loop.now_ms >= server->stop_deadline_ms ||
+        net_alarm_start(&server->loop, alarm, STOP_POLL_MS) < 0) {
+        http_server_close(&server->http);
+        server_log(server, SIO_LOG_INFO, "stopped");
+        if (!server->options.event_base)
+            net_loop_stop(&server->loop);
+    }
+}
+
+static void stop_now(struct net_mail *mail)
+{
+    sio_server *server = container_of(mail, sio_server, stop_mail);
+
+    server->stopping = true;
+    server->stop_deadline_ms = server->loop.now_ms + STOP_MS;
+    close_listeners(server);
+    so_hub_shut(&server->hub);
+    engines_shut(server);
+    http_server_shut(&server->http);
+    stop_look(&server->stop_alarm);
+}
+
+void sio_stop(sio_server *server)
+{
+    if (!atomic_exchange(&server->stop_posted, true))
+        net_post(&server->loop, &server->stop_mail);
+}
+
+/* ------------------------------------------------------------------ rest -- */
+
+sio_namespace *sio_of(sio_server *server, const char *name)
+{
+    return so_namespace_get(&server->hub, name);
+}
+
+int sio_serve_files(sio_server *server, const char *prefix, const char *folder)
+{
+    size_t n = strlen(prefix) + 1;
+    struct file_mount *m;
+
+    if (prefix[0] != '/')
+        return SIO_E_INVAL;
+    if (access(folder, R_OK | X_OK) < 0)
+        return SIO_E_SYS;
+    m = malloc(sizeof *m + n);
+    if (!m)
+        return SIO_E_NOMEM;
+    memcpy(m->prefix, prefix, n);
+    m->folder = strdup(folder);
+    if (!m->folder) {
+        free(m);
+        return SIO_E_NOMEM;
+    }
+    list_append(&server->mounts, &m->node);
+    return SIO_OK;
+}
+
+void sio_get_stats(const sio_server *server, sio_stats *out)
+{
+    const struct so_hub *hub = &server->hub;
+    const struct so_shard *shard = &hub->shard;
+
+    *out = (sio_stats){
+        .connections = server->loop.conn_count,
+        .requests = server->http.exchange_count,
+        .sessions = map_count(&shard->engine.sessions),
+        .websockets = shard->engine.websocket_count,
+        .sockets = shard->socket_count,
+        .pending_acks = shard->ack_count,
+        .queued_bytes = server->loop.queued_bytes + shard->engine.buffered,
+        .handshakes = shard->engine.handshakes,
+        .refused = shard->engine.refused,
+        .events_in = shard->events_in,
+        .events_out = shard->events_out,
+    };
+    for (struct map_node *n = map_first(&hub->namespaces); n; n = map_next(n)) {
+        sio_namespace *nsp = container_of(n, sio_namespace, node);
+
+        out->rooms += hub->adapter->room_count(nsp->part.adapter);
+    }
+    engines_count(server, out);
+}

@@ -1,0 +1,61 @@
+/*
+ * server.h -- the composition root: a loop, HTTP on it, Socket.IO and other
+ * endpoints behind HTTP.
+ *
+ *   listener --> http_server --> on_request: client bundle, Socket.IO's engine,
+ *                                plain engines, files; else 404
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SRC_SERVER_SERVER_H
+#define SRC_SERVER_SERVER_H
+
+#include <sio/engine.h>
+
+#include "src/net/listener.h"
+#include "src/net/signal.h"
+#include "src/socketio/hub.h"
+
+#define STOP_MS 2000    /* sio_stop(): connections may linger so long */
+#define STOP_POLL_MS 10 /* between looks whether they are gone */
+
+struct file_mount {
+    struct list node;
+    char *folder;
+    char prefix[];
+};
+
+struct sio_server {
+    sio_options options; /* its strings are not ours: see the copies */
+    char *path;          /* "/socket.io/" */
+    char *cors_origin, *client_dir;
+    struct net_loop loop;
+    struct http_server http;
+    struct so_hub hub;
+    struct list listeners, mounts, engines;
+    uint16_t port;
+    struct net_mail stop_mail;
+    atomic_bool stop_posted;
+    bool stopping;
+    struct net_alarm stop_alarm;
+    uint64_t stop_deadline_ms;
+    struct net_signal sigint, sigterm;
+};
+
+/* sio_server_new() with a clock of the caller's (ms); NULL: the real one. */
+sio_server *server_new(const sio_options *options,
+                       uint64_t (*clock)(void *self), void *clock_self);
+
+__attribute__((format(printf, 3, 4))) void
+server_log(sio_server *server, sio_log_level level, const char *fmt, ...);
+
+/* --- engine.c: the plain Engine.IO endpoints --- */
+bool engines_handle(sio_server *server, struct http_exchange *ex);
+void engines_shut(sio_server *server);
+void engines_destroy(sio_server *server);
+void engines_count(const sio_server *server, sio_stats *stats);
+
+void server_engine_options(struct eng_options *out, const sio_options *o,
+                           const char *path, const char *cors_origin);
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * dispatch.c -- the batch of decoded events, and running their handlers.
+ *
+ *   client.c decodes --> batch[0..n) --> (input is used up) --> handlers
+ *
+ * The events' arguments are slices of the input, which stays where it is until
+ * the batch is done: nothing is copied to make them wait.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "src/socketio/hub.h"
+
+#include "protocol/socketio/scan.h"
+
+struct sio_event *so_batch_next(struct so_shard *shard)
+{
+    struct sio_event *slot;
+
+    if (shard->batch_count == SO_BATCH)
+        so_dispatch(shard);
+    slot = &shard->batch[shard->batch_count];
+    slot->attachments = NULL;
+    slot->attachment_count = 0;
+    slot->partial = NULL;
+    return slot;
+}
+
+void so_batch_push(struct so_client *client)
+{
+    client->shard->batch_client = client;
+    client->shard->batch_count++;
+}
+
+void so_batch_drop(struct so_client *client)
+{
+    struct so_shard *shard = client->shard;
+
+    /* While it runs, so_dispatch() itself skips what has no socket any more. */
+    if (shard->dispatching || shard->batch_client != client)
+        return;
+    while (shard->batch_count)
+        so_event_release(&shard->batch[--shard->batch_count]);
+}
+
+/* The name as handlers are registered: a string's text, a number's digits. */
+static sio_str event_key(struct sio_event *event)
+{
+    sio_str raw = event->packet.argv[0];
+
+    if (raw.p[0] != '"')
+        return raw;
+    if (!memchr(raw.p, '\\', raw.n))
+        return (sio_str){ raw.p + 1, raw.n - 2 };
+    return str_of(sio_event_name(event));
+}
+
+static void run(struct sio_event *event)
+{
+    sio_socket *socket = event->socket;
+    const struct so_handler *h;
+
+    h = so_event_handlers(socket->part->nsp, event_key(event));
+    for (; h && socket->state == SO_CONNECTED; h = h->next)
+        ((sio_event_fn)h->fn)(socket, event, h->user);
+}
+
+void so_dispatch(struct so_shard *shard)
+{
+    if (shard->dispatching)
+        return; /* within a handler: the call further up goes on */
+    shard->dispatching = true;
+    for (size_t i = 0; i < shard->batch_count; i++) {
+        struct sio_event *event = &shard->batch[i];
+
+        shard->events_in++;
+        if (event->socket->state == SO_CONNECTED)
+            run(event);
+        so_event_release(event);
+    }
+    shard->batch_count = 0;
+    shard->dispatching = false;
+}

@@ -1,0 +1,339 @@
+/*
+ * emit.c -- sending events: <sio/emit.h>.
+ *
+ *   one socket     encoded into the shard's scratch space, from there straight
+ *                  into the connection's output
+ *   many sockets   encoded once into a sio_packet, delivered by the adapter
+ *   other thread   encoded there, posted to the loop, then as above
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "src/socketio/hub.h"
+
+#include <stdlib.h>
+
+/* -------------------------------------------------------------- encoding -- */
+
+int so_message_init(struct sp_message *m, const sio_namespace *nsp,
+                    const char *event, const sio_value *values, size_t count)
+{
+    *m = (struct sp_message){ .type = SP_EVENT,
+                              .nsp = map_key(&nsp->node),
+                              .id = SP_NO_ID,
+                              .event = str_of(event),
+                              .values = values,
+                              .count = count };
+    if (!event)
+        return SIO_E_INVAL;
+    return sp_reserved_event(m->event) ? SIO_E_RESERVED : SIO_OK;
+}
+
+static int encode(struct grow *out, struct sp_attachments *bin,
+                  const struct sp_message *m)
+{
+    int r;
+
+    out->len = 0;
+    r = grow_append_byte(out, '4');
+    return r < 0 ? r : sp_encode(out, bin, m);
+}
+
+int so_encode(struct so_shard *shard, const struct sp_message *m)
+{
+    return encode(&shard->scratch, &shard->bin, m);
+}
+
+void so_send_scratch(struct so_shard *shard, struct eng_session *session)
+{
+    eng_send_text(session, grow_str(&shard->scratch));
+    for (size_t i = 0; i < shard->bin.count; i++)
+        eng_send_binary(session, shard->bin.items[i]);
+}
+
+/* A rare large packet does not stay in memory. */
+void so_scratch_done(struct so_shard *shard)
+{
+    if (shard->scratch.cap > SO_SCRATCH_KEEP)
+        grow_free(&shard->scratch);
+}
+
+/* Encode for sharing, on any thread. */
+int so_make_packet(struct so_hub *hub, const struct sp_message *m,
+                   struct sio_packet **packet)
+{
+    struct sp_attachments bin;
+    struct grow text;
+    int r;
+
+    grow_init(&text, hub->options.max_packet);
+    sp_attachments_init(&bin);
+    r = encode(&text, &bin, m);
+    if (r == SIO_OK) {
+        *packet = eng_packet_new(grow_str(&text), bin.items, bin.count);
+        r = *packet ? SIO_OK : SIO_E_NOMEM;
+    }
+    sp_attachments_free(&bin);
+    grow_free(&text);
+    return r;
+}
+
+/* ---------------------------------------------------------------- targets -- */
+
+sio_target sio_target_namespace(sio_namespace *nsp)
+{
+    return (sio_target){ .nsp = nsp };
+}
+
+sio_target sio_target_socket(sio_socket *socket)
+{
+    return (sio_target){ .nsp = socket->part->nsp, .socket = socket };
+}
+
+sio_target sio_broadcast(sio_socket *socket)
+{
+    return (sio_target){ .nsp = socket->part->nsp, .sender = socket };
+}
+
+sio_target sio_and_to(sio_target target, const char *room)
+{
+    if (target.room_count < SIO_TARGET_ROOMS)
+        target.rooms[target.room_count++] = room;
+    else
+        target.overflow = true;
+    return target;
+}
+
+sio_target sio_target_except(sio_target target, const char *room)
+{
+    if (target.except_count < SIO_TARGET_ROOMS)
+        target.except[target.except_count++] = room;
+    else
+        target.overflow = true;
+    return target;
+}
+
+sio_target sio_target_volatile(sio_target target)
+{
+    target.is_volatile = true;
+    return target;
+}
+
+sio_target sio_target_local(sio_target target)
+{
+    target.is_local = true;
+    return target;
+}
+
+sio_target sio_target_compress(sio_target target, bool compress)
+{
+    target.no_compress = !compress;
+    return target;
+}
+
+sio_target sio_target_timeout(sio_target target, uint32_t ms)
+{
+    target.timeout_ms = ms;
+    return target;
+}
+
+static unsigned target_flags(const sio_target *t)
+{
+    return (t->is_volatile ? SIO_FLAG_VOLATILE : 0u) |
+           (t->is_local ? SIO_FLAG_LOCAL : 0u) |
+           (t->no_compress ? SIO_FLAG_NO_COMPRESS : 0u);
+}
+
+void so_target_options(const sio_target *t, sio_broadcast_options *o,
+                       sio_str *rooms)
+{
+    sio_str *except = rooms + SIO_TARGET_ROOMS;
+
+    *o = (sio_broadcast_options){ .rooms = rooms,
+                                  .room_count = t->room_count,
+                                  .except = except,
+                                  .except_count = t->except_count,
+                                  .flags = target_flags(t) };
+    for (size_t i = 0; i < t->room_count; i++)
+        rooms[i] = str_of(t->rooms[i]);
+    for (size_t i = 0; i < t->except_count; i++)
+        except[i] = str_of(t->except[i]);
+    if (t->sender)
+        except[o->except_count++] = (sio_str){ t->sender->id, SO_ID_LEN };
+}
+
+/* ------------------------------------------------------ from other threads -- */
+
+/* Everything that the call borrowed, in one block. */
+struct emit_mail {
+    struct net_mail mail;
+    sio_namespace *nsp;
+    sio_socket *socket; /* retained, or NULL */
+    struct sio_packet *packet;
+    sio_broadcast_options options;
+    sio_str rooms[2 * SIO_TARGET_ROOMS + 1];
+    char names[];
+};
+
+static void on_emit_mail(struct net_mail *mail)
+{
+    struct emit_mail *m = container_of(mail, struct emit_mail, mail);
+    sio_namespace *nsp = m->nsp;
+
+    if (m->socket)
+        so_socket_deliver(m->socket->part, m->socket, m->packet,
+                          m->options.flags);
+    else
+        nsp->hub->adapter->broadcast(nsp->part.adapter, m->packet, &m->options);
+    sio_release(m->socket);
+    eng_packet_unref(m->packet);
+    free(m);
+}
+
+static size_t names_len(const sio_str *names, size_t count)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < count; i++)
+        n += names[i].n;
+    return n;
+}
+
+static char *copy_names(sio_str *names, size_t count, char *at)
+{
+    for (size_t i = 0; i < count; i++) {
+        memcpy(at, names[i].p, names[i].n);
+        names[i].p = at;
+        at += names[i].n;
+    }
+    return at;
+}
+
+/* Takes over the reference to `packet`. */
+static int post_emit(const sio_target *target, struct sio_packet *packet)
+{
+    sio_str rooms[2 * SIO_TARGET_ROOMS + 1];
+    sio_broadcast_options o;
+    struct emit_mail *m;
+    char *at;
+
+    so_target_options(target, &o, rooms);
+    m = malloc(sizeof *m + names_len(o.rooms, o.room_count) +
+               names_len(o.except, o.except_count));
+    if (!m) {
+        eng_packet_unref(packet);
+        return SIO_E_NOMEM;
+    }
+    m->mail.run = on_emit_mail;
+    m->nsp = target->nsp;
+    m->socket = target->socket ? sio_retain(target->socket) : NULL;
+    m->packet = packet;
+    m->options = o;
+    memcpy(m->rooms, rooms, sizeof rooms);
+    m->options.rooms = m->rooms;
+    m->options.except = m->rooms + SIO_TARGET_ROOMS;
+    at = copy_names(m->rooms, o.room_count, m->names);
+    copy_names(m->rooms + SIO_TARGET_ROOMS, o.except_count, at);
+    net_post(target->nsp->part.shard->loop, &m->mail);
+    return SIO_OK;
+}
+
+/* ---------------------------------------------------------------- emitting -- */
+
+static int emit_to_socket(sio_socket *socket, const struct sp_message *m,
+                          bool is_volatile)
+{
+    struct so_shard *shard = socket->part->shard;
+    int r = so_encode(shard, m);
+
+    if (r == SIO_OK && socket->client &&
+        (!is_volatile || eng_writable(socket->client->session))) {
+        shard->events_out++;
+        so_send_scratch(shard, socket->client->session);
+    }
+    so_scratch_done(shard);
+    return r;
+}
+
+int sio_socket_emit_values(sio_socket *socket, const char *event,
+                           const sio_value *values, size_t count)
+{
+    struct sp_message m;
+    int r;
+
+    if (!net_loop_is_current(socket->part->shard->loop))
+        return sio_emit_values(sio_target_socket(socket), event, values, count);
+    r = so_message_init(&m, socket->part->nsp, event, values, count);
+    return r < 0 ? r : emit_to_socket(socket, &m, false);
+}
+
+int sio_emit_values(sio_target target, const char *event,
+                    const sio_value *values, size_t count)
+{
+    sio_namespace *nsp = target.nsp;
+    bool here = net_loop_is_current(nsp->part.shard->loop);
+    sio_str rooms[2 * SIO_TARGET_ROOMS + 1];
+    sio_broadcast_options options;
+    struct sio_packet *packet;
+    struct sp_message m;
+    int r = so_message_init(&m, nsp, event, values, count);
+
+    if (r == SIO_OK && target.overflow)
+        r = SIO_E_LIMIT;
+    if (r < 0)
+        return r;
+    if (here && target.socket)
+        return emit_to_socket(target.socket, &m, target.is_volatile);
+    r = so_make_packet(nsp->hub, &m, &packet);
+    if (r < 0)
+        return r;
+    if (!here)
+        return post_emit(&target, packet);
+    so_target_options(&target, &options, rooms);
+    r = nsp->hub->adapter->broadcast(nsp->part.adapter, packet, &options);
+    eng_packet_unref(packet);
+    return r;
+}
+
+/* ------------------------------------------------------------ disconnecting -- */
+
+struct disconnect_list {
+    sio_socket **sockets;
+    size_t count, cap;
+};
+
+static void collect(void *user, sio_socket *socket)
+{
+    struct disconnect_list *l = user;
+
+    if (l->count < l->cap)
+        l->sockets[l->count++] = sio_retain(socket);
+}
+
+int sio_target_disconnect_sockets(sio_target target, bool close)
+{
+    sio_namespace *nsp = target.nsp;
+    sio_str rooms[2 * SIO_TARGET_ROOMS + 1];
+    struct disconnect_list l = { 0 };
+    sio_broadcast_options o;
+
+    if (target.overflow)
+        return SIO_E_LIMIT;
+    if (target.socket) {
+        sio_disconnect(target.socket, close);
+        return SIO_OK;
+    }
+    so_target_options(&target, &o, rooms);
+    l.cap = nsp->hub->adapter->select(nsp->part.adapter, &o, NULL, NULL);
+    if (l.cap == 0)
+        return SIO_OK;
+    l.sockets = malloc(l.cap * sizeof *l.sockets);
+    if (!l.sockets)
+        return SIO_E_NOMEM;
+    nsp->hub->adapter->select(nsp->part.adapter, &o, collect, &l);
+    for (size_t i = 0; i < l.count; i++) {
+        sio_disconnect(l.sockets[i], close);
+        sio_release(l.sockets[i]);
+    }
+    free(l.sockets);
+    return SIO_OK;
+}

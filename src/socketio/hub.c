@@ -1,0 +1,81 @@
+/*
+ * hub.c -- one Socket.IO server: its namespaces, and the shard of its loop.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "src/socketio/hub.h"
+
+#include "src/net/random.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static int shard_init(struct so_hub *hub, struct net_loop *loop,
+                      const struct eng_options *engine_options)
+{
+    struct so_shard *shard = &hub->shard;
+    int r;
+
+    shard->hub = hub;
+    shard->loop = loop;
+    r = eng_init(&shard->engine, loop, engine_options, &so_engine_ops, shard);
+    if (r < 0)
+        return r;
+    net_timer_queue_init(&shard->connect_timeouts, loop,
+                         hub->options.connect_timeout_ms, so_connect_timed_out);
+    grow_init(&shard->scratch, hub->options.max_packet);
+    sp_attachments_init(&shard->bin);
+    return SIO_OK;
+}
+
+int so_hub_init(struct so_hub *hub, struct net_loop *loop,
+                const struct so_options *options,
+                const struct eng_options *engine_options,
+                const sio_adapter_ops *adapter)
+{
+    int r;
+
+    memset(hub, 0, sizeof *hub);
+    hub->options = *options;
+    hub->adapter = adapter;
+    r = net_random(hub->seed, sizeof hub->seed);
+    if (r < 0)
+        return r;
+    map_init(&hub->namespaces, hub->seed);
+    return shard_init(hub, loop, engine_options);
+}
+
+void so_hub_shut(struct so_hub *hub)
+{
+    eng_shut(&hub->shard.engine, EIO_CLOSE_SERVER_SHUTDOWN);
+}
+
+void so_hub_destroy(struct so_hub *hub)
+{
+    struct so_shard *shard = &hub->shard;
+    struct map_node *node;
+
+    eng_destroy(&shard->engine);
+    net_timer_queue_close(&shard->connect_timeouts);
+    while ((node = map_first(&hub->namespaces))) {
+        map_remove(&hub->namespaces, node);
+        so_namespace_free(container_of(node, sio_namespace, node));
+    }
+    free(shard->spare);
+    sp_attachments_free(&shard->bin);
+    grow_free(&shard->scratch);
+}
+
+void so_log(struct so_hub *hub, sio_log_level level, const char *fmt, ...)
+{
+    char line[512];
+    va_list ap;
+
+    if (!hub->log)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    hub->log(hub->log_self, level, line);
+}
