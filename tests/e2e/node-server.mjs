@@ -1,0 +1,114 @@
+// node-server.mjs -- server.c once more, on Node's own socket.io: a second
+// opinion on the tests. SIO_PEER=node node --test tests/e2e
+//
+// SPDX-License-Identifier: MIT
+
+import { createServer } from "node:http";
+import { Server } from "socket.io";
+
+const [port, ...options] = process.argv.slice(2);
+const given = Object.fromEntries(options.map((o) => o.split("=")));
+const number = (name) => (given[name] === undefined ? {} : { [name]: Number(given[name]) });
+
+const http = createServer((request, response) => response.writeHead(404).end());
+const io = new Server(http, {
+  serveClient: Boolean(given.client),
+  ...number("pingInterval"),
+  ...number("pingTimeout"),
+  ...number("connectTimeout"),
+  ...number("upgradeTimeout"),
+  ...(given.maxPayload ? { maxHttpBufferSize: Number(given.maxPayload) } : {}),
+  ...(given.transports && given.transports !== "both" ? { transports: [given.transports] } : {}),
+});
+const watch = io.of("/watch");
+let waiting = [];
+const count = { connections: 0, refused: 0, handshakes: 0 };
+
+http.on("connection", (socket) => {
+  count.connections++;
+  socket.on("close", () => count.connections--);
+});
+io.engine.on("connection", () => count.handshakes++);
+io.engine.on("connection_error", () => count.refused++);
+
+function gone(socket) {
+  socket.on("disconnecting", () => watch.emit("going", socket.id, socket.rooms.size));
+  socket.on("disconnect", (reason) => watch.emit("gone", socket.id, reason, socket.nsp.name));
+}
+
+io.on("connection", (socket) => {
+  gone(socket);
+  // Handlers below may count on an acknowledgement being asked for.
+  socket.use((args, next) => {
+    if (typeof args.at(-1) !== "function" && !["echo", "burst", "bye"].includes(args[0])) args.push(() => {});
+    next();
+  });
+  socket.on("echo", (...args) => socket.emit("echo", ...args));
+  socket.on("ack", (...args) => args.pop()(...args));
+  socket.on("ack-thread", (value, ack) => setImmediate(ack, value));
+  socket.on("burst", (n) => {
+    for (let i = 0; i < n; i++) socket.emit("burst", i);
+  });
+  socket.on("ask", (ms, event, ...args) => {
+    const ack = args.pop();
+    if (ms > 0)
+      socket.timeout(ms).emit(event, ...args, (error, ...answers) =>
+        error ? ack(error.message) : ack(null, ...answers));
+    else socket.emit(event, ...args, (...answers) => ack(null, ...answers));
+  });
+  socket.on("ask-room", (room, ms, ack) =>
+    io.to(room).timeout(ms).emit("question", (error, answers) =>
+      ack(error ? error.message : null, ...answers)));
+  socket.on("join", (room, ack) => (socket.join(room), ack([...socket.rooms])));
+  socket.on("leave", (room, ack) => (socket.leave(room), ack([...socket.rooms])));
+  socket.on("send", (how, event, ...args) => {
+    const ack = args.pop();
+    let target = how.from === "io" ? io : socket.broadcast;
+    for (const room of how.to ?? []) target = target.to(room);
+    for (const room of how.except ?? []) target = target.except(room);
+    if (how.volatile) target = target.volatile;
+    target.emit(event, ...args);
+    ack();
+  });
+  socket.on("whoami", (ack) => ack({
+    id: socket.id,
+    transport: socket.conn.transport.name,
+    address: socket.handshake.address,
+    auth: socket.handshake.auth,
+    query: socket.handshake.query.who ?? "",
+    header: socket.handshake.headers["x-test"] ?? "",
+  }));
+  socket.on("bye", (close) => socket.disconnect(close));
+  socket.on("admit", (ack) => {
+    const n = waiting.length;
+    for (const next of waiting) next();
+    waiting = [];
+    ack(n);
+  });
+  socket.on("count", (ack) => ack(io.of("/").sockets.size));
+  socket.on("stats", (ack) => ack({
+    ...count,
+    sessions: io.engine.clientsCount,
+    sockets: [...io._nsps.values()].reduce((sum, nsp) => sum + nsp.sockets.size, 0),
+  }));
+});
+
+io.of("/admin").use((socket, next) => {
+  if (socket.handshake.auth.token === "secret") return next();
+  next(Object.assign(new Error("not authorized"), { data: { code: "E_AUTH", retry: false } }));
+}).on("connection", (socket) => {
+  gone(socket);
+  socket.emit("hello", socket.id);
+  socket.on("echo", (...args) => socket.emit("echo", ...args));
+});
+
+io.of("/slow").use((socket, next) => {
+  socket.join("held");
+  waiting.push(next);
+});
+
+http.listen(Number(port), "127.0.0.1", () => console.log(`ready ${http.address().port}`));
+process.on("SIGTERM", () => {
+  setTimeout(() => process.exit(0), 2000).unref();
+  io.close(() => process.exit(0));
+});

@@ -1,0 +1,475 @@
+/*
+ * server.c -- the server under the end-to-end tests, on the public API only.
+ *
+ *     e2e PORT [option=value...]
+ *
+ * Listens on 127.0.0.1, prints "ready PORT", ends with status 0 on SIGTERM.
+ * Options: pingInterval pingTimeout connectTimeout upgradeTimeout maxPayload
+ * transports=polling|websocket|both client=FOLDER.
+ *
+ *     namespace  event                     what it does
+ *     /          echo ...args              emits echo ...args
+ *                ack ...args, ack          ack(...args)
+ *                ack-thread arg, ack       ack(arg), from another thread
+ *                burst n                   emits burst 0 .. burst n-1
+ *                ask ms, event, ...args    asks this client; ack(error, ...)
+ *                ask-room room, ms         asks a room "question"; the same
+ *                join room, leave room     ack(sorted rooms)
+ *                send how, event, ...args  how: {from: "io" or "socket", to:
+ * [], except: [], volatile: bool} whoami                    ack({id, transport,
+ * address, auth, query, header}) bye close sio_disconnect(socket, close) admit
+ * lets in who waits at /slow count, stats              ack(sockets in /),
+ * ack({...}) /admin     echo                      needs auth.token "secret"
+ *     /slow      -                         a middleware waits for "admit"
+ *     /watch     -                         gets gone (id, reason, nsp) and
+ *                                          going (id, number of rooms)
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <sio/sio.h>
+
+#include <cjson/cJSON.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WAITING_MAX 16
+
+static sio_server *server;
+static sio_namespace *root, *watch;
+static sio_next *waiting[WAITING_MAX]; /* at the door of /slow */
+static size_t waiting_count;
+
+/* ----------------------------------------------------------------- helpers */
+
+/* The arguments from `first` on, passed through as they came. */
+static size_t pass(const sio_event *event, size_t first,
+                   sio_value values[SIO_MAX_VALUES])
+{
+    size_t n = 0;
+
+    for (size_t i = first; i < sio_arg_count(event) && n < SIO_MAX_VALUES; i++)
+        values[n++] = sio_arg(event, i);
+    return n;
+}
+
+static const char *string_arg(sio_event *event, size_t i)
+{
+    const char *text = "";
+
+    sio_arg_string(event, i, &text, NULL);
+    return text;
+}
+
+static int64_t int_arg(const sio_event *event, size_t i)
+{
+    int64_t n = 0;
+
+    sio_arg_int(event, i, &n);
+    return n;
+}
+
+static void ack_tree(sio_event *event, cJSON *tree)
+{
+    sio_ack(event, sio_json(tree));
+    cJSON_Delete(tree);
+}
+
+/* -------------------------------------------------------- echo, ack, burst */
+
+static void on_echo(sio_socket *socket, sio_event *event, void *user)
+{
+    sio_value values[SIO_MAX_VALUES];
+    size_t n = pass(event, 0, values);
+
+    (void)user;
+    sio_socket_emit_values(socket, "echo", values, n);
+}
+
+static void on_ack(sio_socket *socket, sio_event *event, void *user)
+{
+    sio_value values[SIO_MAX_VALUES];
+    size_t n = pass(event, 0, values);
+
+    (void)socket, (void)user;
+    sio_ack_values(event, values, n);
+}
+
+struct errand {
+    sio_pending_ack *ack;
+    int64_t value;
+};
+
+static void *run_errand(void *arg)
+{
+    struct errand *errand = arg;
+
+    sio_answer(errand->ack, sio_int(errand->value));
+    free(errand);
+    return NULL;
+}
+
+static void on_ack_thread(sio_socket *socket, sio_event *event, void *user)
+{
+    struct errand *errand = malloc(sizeof *errand);
+    pthread_t thread;
+
+    (void)socket, (void)user;
+    if (!errand)
+        return;
+    errand->value = int_arg(event, 0);
+    errand->ack = sio_ack_later(event);
+    if (errand->ack && pthread_create(&thread, NULL, run_errand, errand) == 0) {
+        pthread_detach(thread);
+        return;
+    }
+    if (errand->ack)
+        sio_answer_drop(errand->ack);
+    free(errand);
+}
+
+static void on_burst(sio_socket *socket, sio_event *event, void *user)
+{
+    (void)user;
+    for (int64_t i = 0; i < int_arg(event, 0); i++)
+        sio_emit(socket, "burst", sio_int(i));
+}
+
+/* ------------------------------------------------------------------ asking */
+
+static void on_reply(int error, sio_event *answers, void *user)
+{
+    sio_value values[1 + SIO_MAX_VALUES];
+    size_t n = pass(answers, 0, values + 1);
+
+    /* Error first, as Node's callbacks have it. */
+    values[0] = error == SIO_OK ? sio_null() : sio_string(sio_strerror(error));
+    sio_answer_values(user, values, 1 + n);
+}
+
+static void ask(sio_target target, sio_event *event, const char *name,
+                size_t first)
+{
+    sio_value values[SIO_MAX_VALUES];
+    size_t n = pass(event, first, values);
+    sio_pending_ack *ack = sio_ack_later(event);
+    int rc;
+
+    if (!ack)
+        return;
+    rc = sio_emit_ack_values(target, on_reply, ack, name, values, n);
+    if (rc != SIO_OK)
+        sio_answer(ack, sio_string(sio_strerror(rc)));
+}
+
+static void on_ask(sio_socket *socket, sio_event *event, void *user)
+{
+    uint32_t ms = (uint32_t)int_arg(event, 0);
+    sio_target target = sio_target_socket(socket);
+
+    (void)user;
+    ask(ms > 0 ? sio_timeout(target, ms) : target, event, string_arg(event, 1),
+        2);
+}
+
+static void on_ask_room(sio_socket *socket, sio_event *event, void *user)
+{
+    (void)socket, (void)user;
+    ask(sio_timeout(sio_to(root, string_arg(event, 0)),
+                    (uint32_t)int_arg(event, 1)),
+        event, "question", 2);
+}
+
+/* ------------------------------------------------------------------- rooms */
+
+static void add_room(void *user, sio_str room)
+{
+    char name[128];
+
+    snprintf(name, sizeof name, "%.*s", (int)room.n, room.p);
+    cJSON_AddItemToArray(user, cJSON_CreateString(name));
+}
+
+static void ack_rooms(sio_socket *socket, sio_event *event)
+{
+    cJSON *list = cJSON_CreateArray();
+
+    sio_each_room(socket, add_room, list);
+    ack_tree(event, list);
+}
+
+static void on_join(sio_socket *socket, sio_event *event, void *user)
+{
+    (void)user;
+    sio_join(socket, string_arg(event, 0));
+    ack_rooms(socket, event);
+}
+
+static void on_leave(sio_socket *socket, sio_event *event, void *user)
+{
+    (void)user;
+    sio_leave(socket, string_arg(event, 0));
+    ack_rooms(socket, event);
+}
+
+static void on_send(sio_socket *socket, sio_event *event, void *user)
+{
+    sio_value values[SIO_MAX_VALUES];
+    const cJSON *how, *room;
+    const char *from;
+    sio_target target;
+
+    (void)user;
+    if (sio_arg_json(event, 0, &how) != SIO_OK)
+        return;
+    from = cJSON_GetStringValue(cJSON_GetObjectItem(how, "from"));
+    target = from && strcmp(from, "io") == 0 ? sio_target_namespace(root)
+                                             : sio_broadcast(socket);
+    cJSON_ArrayForEach(room, cJSON_GetObjectItem(how, "to")) target =
+        sio_to(target, room->valuestring);
+    cJSON_ArrayForEach(room, cJSON_GetObjectItem(how, "except")) target =
+        sio_except(target, room->valuestring);
+    if (cJSON_IsTrue(cJSON_GetObjectItem(how, "volatile")))
+        target = sio_volatile(target);
+    sio_emit_values(target, string_arg(event, 1), values,
+                    pass(event, 2, values));
+    sio_ack(event);
+}
+
+/* ------------------------------------------------------------- information */
+
+static void on_whoami(sio_socket *socket, sio_event *event, void *user)
+{
+    sio_str auth = sio_auth(socket);
+    sio_str header = sio_request_header(socket, "x-test");
+    cJSON *tree = cJSON_CreateObject();
+    char query[64] = "", head[64];
+
+    (void)user;
+    sio_request_query(socket, "who", query, sizeof query);
+    snprintf(head, sizeof head, "%.*s", (int)header.n,
+             header.p ? header.p : "");
+    cJSON_AddStringToObject(tree, "id", sio_id(socket));
+    cJSON_AddStringToObject(tree, "transport", sio_transport(socket));
+    cJSON_AddStringToObject(tree, "address", sio_address(socket));
+    cJSON_AddItemToObject(tree, "auth", cJSON_ParseWithLength(auth.p, auth.n));
+    cJSON_AddStringToObject(tree, "query", query);
+    cJSON_AddStringToObject(tree, "header", head);
+    ack_tree(event, tree);
+}
+
+static void on_count(sio_socket *socket, sio_event *event, void *user)
+{
+    (void)socket, (void)user;
+    sio_ack(event, sio_int((int64_t)sio_socket_count(root)));
+}
+
+static void on_stats(sio_socket *socket, sio_event *event, void *user)
+{
+    cJSON *tree = cJSON_CreateObject();
+    sio_stats s;
+
+    (void)socket, (void)user;
+    sio_get_stats(server, &s);
+#define ADD(field) cJSON_AddNumberToObject(tree, #field, (double)s.field)
+    ADD(connections);
+    ADD(requests);
+    ADD(sessions);
+    ADD(websockets);
+    ADD(sockets);
+    ADD(rooms);
+    ADD(pending_acks);
+    ADD(queued_bytes);
+    ADD(handshakes);
+    ADD(refused);
+    ADD(events_in);
+    ADD(events_out);
+#undef ADD
+    ack_tree(event, tree);
+}
+
+/* ------------------------------------------------------- coming and leaving */
+
+static void on_bye(sio_socket *socket, sio_event *event, void *user)
+{
+    bool close = false;
+
+    (void)user;
+    sio_arg_bool(event, 0, &close);
+    sio_disconnect(socket, close);
+}
+
+static void on_going(sio_socket *socket, const char *reason, void *user)
+{
+    (void)reason, (void)user;
+    sio_emit(watch, "going", sio_string(sio_id(socket)),
+             sio_int((int64_t)sio_each_room(socket, NULL, NULL)));
+}
+
+static void on_gone(sio_socket *socket, const char *reason, void *user)
+{
+    sio_namespace *nsp = sio_namespace_of(socket);
+
+    (void)user;
+    sio_emit(watch, "gone", sio_string(sio_id(socket)), sio_string(reason),
+             sio_string(sio_namespace_name(nsp)));
+}
+
+static void check_token(sio_socket *socket, sio_next *next, void *user)
+{
+    static const char why[] = "{\"code\":\"E_AUTH\",\"retry\":false}";
+    sio_value data = sio_raw_json(why, sizeof why - 1);
+    char token[16];
+
+    (void)user;
+    if (sio_auth_string(socket, "token", token, sizeof token) == 6 &&
+        strcmp(token, "secret") == 0)
+        sio_next_ok(next);
+    else
+        sio_next_error(next, "not authorized", &data);
+}
+
+static void on_admin(sio_socket *socket, void *user)
+{
+    (void)user;
+    sio_emit(socket, "hello", sio_string(sio_id(socket)));
+}
+
+static void hold(sio_socket *socket, sio_next *next, void *user)
+{
+    (void)user;
+    sio_join(socket, "held"); /* left again should the client go away */
+    if (waiting_count < WAITING_MAX)
+        waiting[waiting_count++] = next;
+    else
+        sio_next_error(next, "full", NULL);
+}
+
+static void on_admit(sio_socket *socket, sio_event *event, void *user)
+{
+    size_t n = waiting_count;
+
+    (void)socket, (void)user;
+    while (waiting_count > 0)
+        sio_next_ok(waiting[--waiting_count]);
+    sio_ack(event, sio_int((int64_t)n));
+}
+
+/* -------------------------------------------------------------------- main */
+
+static void print_log(void *user, sio_log_level level, const char *message)
+{
+    (void)user;
+    (void)level;
+    fprintf(stderr, "e2e: %s\n", message);
+}
+
+static int set_option(sio_options *o, const char *name, const char *value)
+{
+    uint32_t n = (uint32_t)strtoul(value, NULL, 10);
+
+    if (strcmp(name, "pingInterval") == 0)
+        o->ping_interval_ms = n;
+    else if (strcmp(name, "pingTimeout") == 0)
+        o->ping_timeout_ms = n;
+    else if (strcmp(name, "connectTimeout") == 0)
+        o->connect_timeout_ms = n;
+    else if (strcmp(name, "upgradeTimeout") == 0)
+        o->upgrade_timeout_ms = n;
+    else if (strcmp(name, "maxPayload") == 0)
+        o->max_http_buffer_size = n;
+    else if (strcmp(name, "client") == 0)
+        o->client_dir = value;
+    else if (strcmp(name, "transports") == 0)
+        o->transports = strcmp(value, "polling") == 0 ? SIO_TRANSPORT_POLLING
+                        : strcmp(value, "websocket") == 0
+                            ? SIO_TRANSPORT_WEBSOCKET
+                            : o->transports;
+    else
+        return -1;
+    return 0;
+}
+
+static int parse(sio_options *options, int argc, char **argv)
+{
+    for (int i = 2; i < argc; i++) {
+        char *value = strchr(argv[i], '=');
+
+        if (value)
+            *value++ = '\0';
+        if (!value || set_option(options, argv[i], value) < 0) {
+            fprintf(stderr, "e2e: unknown option %s\n", argv[i]);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int register_all(void)
+{
+    static const struct {
+        const char *event;
+        sio_event_fn fn;
+    } handlers[] = {
+        { "echo", on_echo },   { "ack", on_ack },
+        { "burst", on_burst }, { "ack-thread", on_ack_thread },
+        { "ask", on_ask },     { "ask-room", on_ask_room },
+        { "join", on_join },   { "leave", on_leave },
+        { "send", on_send },   { "whoami", on_whoami },
+        { "count", on_count }, { "stats", on_stats },
+        { "bye", on_bye },     { "admit", on_admit },
+    };
+    sio_namespace *admin = sio_of(server, "/admin");
+    sio_namespace *slow = sio_of(server, "/slow");
+    int rc = SIO_OK;
+
+    root = sio_of(server, "/");
+    watch = sio_of(server, "/watch");
+    if (!root || !watch || !admin || !slow)
+        return SIO_E_NOMEM;
+    for (size_t i = 0; i < sizeof handlers / sizeof *handlers && !rc; i++)
+        rc = sio_on(root, handlers[i].event, handlers[i].fn, NULL);
+    if (rc != SIO_OK || (rc = sio_on_disconnecting(root, on_going, NULL)) ||
+        (rc = sio_on_disconnect(root, on_gone, NULL)) ||
+        (rc = sio_on_disconnect(admin, on_gone, NULL)) ||
+        (rc = sio_use(admin, check_token, NULL)) ||
+        (rc = sio_on_connection(admin, on_admin, NULL)) ||
+        (rc = sio_on(admin, "echo", on_echo, NULL)))
+        return rc;
+    return sio_use(slow, hold, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    sio_options options;
+    char address[32];
+    int rc;
+
+    if (argc < 2) {
+        fprintf(stderr, "usage: e2e PORT [option=value...]\n");
+        return 2;
+    }
+    sio_options_init(&options);
+    options.log = print_log;
+    if (parse(&options, argc, argv) < 0)
+        return 2;
+    server = sio_server_new(&options);
+    if (!server)
+        return 1;
+    snprintf(address, sizeof address, "127.0.0.1:%s", argv[1]);
+    rc = register_all();
+    if (rc == SIO_OK)
+        rc = sio_listen(server, address, NULL);
+    if (rc == SIO_OK) {
+        printf("ready %u\n", sio_port(server));
+        fflush(stdout);
+        rc = sio_run(server);
+    }
+    if (rc != SIO_OK)
+        fprintf(stderr, "e2e: %s: %s\n", sio_strerror(rc), strerror(errno));
+    sio_server_free(server);
+    return rc == SIO_OK ? 0 : 1;
+}

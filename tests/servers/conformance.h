@@ -1,0 +1,44 @@
+/*
+ * conformance.h -- what the roles of the conformance server share.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef TESTS_SERVERS_CONFORMANCE_H
+#define TESTS_SERVERS_CONFORMANCE_H
+
+#include <sio/sio.h>
+
+/* name in the command line, field; a role gives the defaults. */
+/* clang-format off */
+#define SETTINGS(X)                                 \
+    X("pingInterval",   ping_interval)   /* ms */    \
+    X("pingTimeout",    ping_timeout)    /* ms */    \
+    X("connectTimeout", connect_timeout) /* ms */    \
+    X("maxPayload",     max_payload)     /* bytes */
+/* clang-format on */
+
+struct settings {
+#define X(name, field) uint32_t field;
+    SETTINGS(X)
+#undef X
+};
+
+struct role {
+    const char *name;
+    struct settings defaults;
+    /* Serve until SIGTERM; port 0 is a free one. Returns the exit status. */
+    int (*run)(const struct settings *settings, unsigned port);
+};
+
+extern const struct role protocol_sio, protocol_eio;
+
+/* The options that these settings mean, with CORS for everybody. */
+void server_options(const struct settings *settings, sio_options *options);
+
+/* A server of these options (NULL: the log has said why) ... */
+sio_server *new_server(const struct settings *settings);
+/* ... and its life: listens on 127.0.0.1 and ::1, runs, is freed. Returns the
+ * exit status. */
+int run_server(sio_server *server, unsigned port);
+
+#endif
