@@ -191,6 +191,17 @@ fuzz: setup
 	@$(MAKE) --no-print-directory $(FUZZ:%=build/fuzz/%)
 	@sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ)
 
+#: make bench           server CPU per event: floor, Node, libsio (an hour)
+build/bench/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) -std=c11 -O2 -Wall -Wextra -Wshadow -Werror -o $@ $<
+bench: build/bench/sioload build/bench/cfloor
+	@$(MAKE) --no-print-directory BUILD=release servers
+	@[ -d tests/bench/node/node_modules ] || npm --prefix tests/bench/node ci
+	python3 tests/bench/compare.py
+	python3 tests/bench/compare.py --table build/bench/results.jsonl
+
 # -------------------------------------------------------------------- set-up
 
 #: make setup           install what is missing: apt packages, npm packages
@@ -205,5 +216,5 @@ clean:
 -include $(patsubst %.o,%.d,$(call obj,$(PROTO) $(CORE) $(UNIT) $(FLOW) \
     $(SUPPORT) $(wildcard demo/*/*.c tests/servers/*.c tests/e2e/*.c)))
 .PHONY: all help install uninstall demos demo servers test test-only check \
-    asan tsan debug coverage lint format sizes fuzz setup setup-demo clean FORCE
+    asan tsan debug coverage bench lint format sizes fuzz setup setup-demo clean FORCE
 .SECONDARY:

@@ -13,12 +13,28 @@
 
 #define KEEP_OUT 1024 /* bytes of session->out kept between polls */
 
+static bool contains(sio_str text, sio_str part)
+{
+    return text.n && memmem(text.p, text.n, part.p, part.n);
+}
+
+/* Old browsers of Microsoft would take some payloads for an attack. */
+static bool sees_attacks(const struct http_request *r)
+{
+    sio_str agent = http_field_value(r, STR("user-agent"));
+
+    return contains(agent, STR(";MSIE")) || contains(agent, STR("Trident/"));
+}
+
 static void respond(const struct engine *e, struct http_exchange *ex,
                     sio_str type, sio_str body)
 {
-    struct http_field fields[ENG_FIELDS + 1];
+    struct http_field fields[ENG_FIELDS + 2];
     size_t n = 0;
 
+    if (sees_attacks(&ex->request))
+        fields[n++] =
+            (struct http_field){ STR("X-XSS-Protection"), STR("0") };
     fields[n++] = (struct http_field){ STR("cache-control"), STR("no-store") };
     n += engine_fields(e, fields + n);
     http_respond(ex, &(struct http_response){ .status = 200,

@@ -170,7 +170,7 @@ void session_ping_due(struct net_timer *timer)
 
     s->awaiting_pong = true;
     s->pong_extended = false;
-    net_timer_start(&s->engine->pongs, timer);
+    net_timer_start_after(&s->engine->pongs, timer);
     if (s->state == EIO_WEBSOCKET)
         websocket_send(s->ws, WS_TEXT, STR("2"));
     else if (eng_is_open(s))

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -203,7 +204,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 void net_loop_attach(struct net_loop *loop)
 {
-    loop->thread = pthread_self();
+    atomic_store_explicit(&loop->thread, pthread_self(), memory_order_relaxed);
     net_loop_read_clock(loop);
 }
 
@@ -255,6 +256,28 @@ static struct event_base *base_new(void)
     return base;
 }
 
+static void close_fds(struct net_loop *loop)
+{
+    if (loop->mail_fd >= 0)
+        close(loop->mail_fd);
+    if (loop->timer_fd >= 0)
+        close(loop->timer_fd);
+}
+
+static int open_fds(struct net_loop *loop)
+{
+    int saved;
+
+    loop->mail_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (loop->mail_fd >= 0 && loop->timer_fd >= 0)
+        return SIO_OK;
+    saved = errno;
+    close_fds(loop);
+    errno = saved;
+    return SIO_E_SYS;
+}
+
 static int open_base(struct net_loop *loop, struct event_base *borrowed)
 {
     loop->owns_base = !borrowed;
@@ -262,11 +285,14 @@ static int open_base(struct net_loop *loop, struct event_base *borrowed)
     if (!loop->base)
         return SIO_E_NOMEM;
     event_assign(&loop->tail, loop->base, -1, 0, on_tail, loop);
-    event_assign(&loop->timer_event, loop->base, -1, 0, on_timer, loop);
+    event_assign(&loop->timer_event, loop->base, loop->timer_fd,
+                 EV_READ | EV_PERSIST, on_timer, loop);
     event_assign(&loop->mail_event, loop->base, loop->mail_fd,
                  EV_READ | EV_PERSIST, on_mail, loop);
-    if (event_add(&loop->mail_event, NULL) == 0)
+    if (event_add(&loop->mail_event, NULL) == 0 &&
+        event_add(&loop->timer_event, NULL) == 0)
         return SIO_OK;
+    event_del(&loop->mail_event);
     if (loop->owns_base)
         event_base_free(loop->base);
     return SIO_E_SYS;
@@ -274,26 +300,26 @@ static int open_base(struct net_loop *loop, struct event_base *borrowed)
 
 int net_loop_init(struct net_loop *loop, const struct net_loop_config *config)
 {
-    int r = SIO_E_NOMEM;
+    int r;
 
     *loop = (struct net_loop){ .timer_armed_ms = UINT64_MAX };
     loop->clock = config->clock ? config->clock : monotonic_ms;
     loop->clock_self = config->clock_self;
+    loop->real_time = !config->clock;
     loop->deferred_end = &loop->deferred;
     list_init(&loop->tasks);
     list_init(&loop->dirty);
     list_init(&loop->conns);
     list_init(&loop->timer_queues);
     net_loop_attach(loop);
-    loop->mail_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (loop->mail_fd < 0)
-        return SIO_E_SYS;
+    r = open_fds(loop);
+    if (r < 0)
+        return r;
     loop->input = malloc(NET_INPUT_SIZE);
-    if (loop->input)
-        r = open_base(loop, config->base);
+    r = loop->input ? open_base(loop, config->base) : SIO_E_NOMEM;
     if (r < 0) {
         free(loop->input);
-        close(loop->mail_fd);
+        close_fds(loop);
     }
     return r;
 }
@@ -310,7 +336,7 @@ void net_loop_destroy(struct net_loop *loop)
     event_del(&loop->mail_event);
     if (loop->owns_base)
         event_base_free(loop->base);
-    close(loop->mail_fd);
+    close_fds(loop);
     net_output_free_spare(loop);
     free(loop->alarms);
     free(loop->input);

@@ -58,11 +58,12 @@ struct net_loop {
     struct event_base *base;
     bool owns_base;
     bool running;     /* inside net_loop_run() */
-    pthread_t thread; /* that runs it; set by net_loop_run() or _attach() */
+    _Atomic pthread_t thread; /* that runs it: net_loop_run() or _attach() */
     atomic_bool stopping;
 
     uint64_t (*clock)(void *self); /* ms, monotonic */
     void *clock_self;
+    bool real_time; /* that clock is the system's */
     uint64_t
         now_ms; /* read from the clock when a callback of the loop begins */
 
@@ -83,6 +84,7 @@ struct net_loop {
     struct list timer_queues;
     struct net_alarm **alarms; /* heap, 1-based */
     size_t alarm_count, alarm_cap;
+    int timer_fd; /* timerfd: libevent's own timeouts go by a coarse clock */
     struct event timer_event;
     uint64_t timer_armed_ms; /* when timer_event is due; UINT64_MAX = never */
 
@@ -118,7 +120,9 @@ void net_loop_stop(struct net_loop *loop); /* any thread */
 
 static inline bool net_loop_is_current(const struct net_loop *loop)
 {
-    return pthread_equal(loop->thread, pthread_self());
+    return pthread_equal(atomic_load_explicit(&loop->thread,
+                                              memory_order_relaxed),
+                         pthread_self());
 }
 
 /* Any thread. Messages of one thread run in the order they were posted; one

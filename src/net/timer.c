@@ -1,7 +1,7 @@
 /*
- * timer.c -- see timer.h. All queues and alarms of a loop share one libevent
- * timeout, armed for the earliest of them. Stopping never touches libevent; a
- * wake-up that finds nothing due arms it anew.
+ * timer.c -- see timer.h. All queues and alarms of a loop share one timerfd, armed
+ * for the earliest of them. Stopping never touches it; a wake-up that finds
+ * nothing due arms it anew (which also takes back its readiness).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,21 +10,25 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
 
 #define FIRST_ALARMS 16 /* slots of the first heap */
 #define NEVER UINT64_MAX
 
 /* ----------------------------------------------------------- the wake-up -- */
 
+/* NEVER disarms. A test's clock has nothing to do with the kernel's: there
+ * net_loop_poll() looks for itself. */
 static void arm(struct net_loop *loop, uint64_t due_ms)
 {
-    uint64_t left = due_ms > loop->now_ms ? due_ms - loop->now_ms : 0;
-    struct timeval tv = { .tv_sec = (time_t)(left / 1000),
-                          .tv_usec = (suseconds_t)(left % 1000 * 1000) };
+    struct itimerspec at = { 0 };
 
-    /* Should this fail for want of memory, the next start tries again. */
-    if (event_add(&loop->timer_event, &tv) == 0)
-        loop->timer_armed_ms = due_ms;
+    loop->timer_armed_ms = due_ms;
+    if (!loop->real_time || due_ms == NEVER)
+        due_ms = 0;
+    at.it_value.tv_sec = (time_t)(due_ms / 1000);
+    at.it_value.tv_nsec = (long)(due_ms % 1000 * 1000000);
+    timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
 /* A delay counts from now. In callbacks of the loop now_ms is that; on a
@@ -104,9 +108,7 @@ void net_timers_run(struct net_loop *loop)
 
     while (fire_one(loop, now, &due_ms))
         ;
-    loop->timer_armed_ms = NEVER;
-    if (due_ms < NEVER)
-        arm(loop, due_ms);
+    arm(loop, due_ms);
 }
 
 /* ---------------------------------------------------------------- queues -- */
@@ -139,6 +141,14 @@ void net_timer_start(struct net_timer_queue *q, struct net_timer *t)
 {
     list_remove(&t->node);
     t->due_ms = due_after(q->loop, q->interval_ms);
+    list_append(&q->timers, &t->node);
+    arm_if_earlier(q->loop, t->due_ms);
+}
+
+void net_timer_start_after(struct net_timer_queue *q, struct net_timer *t)
+{
+    list_remove(&t->node);
+    t->due_ms += q->interval_ms;
     list_append(&q->timers, &t->node);
     arm_if_earlier(q->loop, t->due_ms);
 }

@@ -45,6 +45,9 @@ void net_timer_queue_close(struct net_timer_queue *q);
 void net_timer_init(struct net_timer *t);
 /* Due interval_ms from now; a running timer (of any queue) starts anew. */
 void net_timer_start(struct net_timer_queue *q, struct net_timer *t);
+/* Due interval_ms after it was last due, for a wait that follows another one:
+ * so being late does not add up. */
+void net_timer_start_after(struct net_timer_queue *q, struct net_timer *t);
 void net_timer_stop(struct net_timer *t); /* legal when it does not run */
 
 static inline int net_timer_running(const struct net_timer *t)

@@ -12,6 +12,9 @@
 
 #include <stdlib.h>
 
+/* Rooms and exceptions of a target, and its sender among the latter. */
+#define TARGET_NAMES (2 * SIO_TARGET_ROOMS + 1)
+
 /* -------------------------------------------------------------- encoding -- */
 
 int so_message_init(struct sp_message *m, const sio_namespace *nsp,
@@ -163,31 +166,17 @@ void so_target_options(const sio_target *t, sio_broadcast_options *o,
 
 /* ------------------------------------------------------ from other threads -- */
 
-/* Everything that the call borrowed, in one block. */
-struct emit_mail {
+/* A call on its way to the loop, with everything that it borrowed. */
+struct target_mail {
     struct net_mail mail;
     sio_namespace *nsp;
-    sio_socket *socket; /* retained, or NULL */
-    struct sio_packet *packet;
+    sio_socket *socket;        /* retained, or NULL */
+    struct sio_packet *packet; /* to emit, or NULL */
+    bool close;                /* to disconnect */
     sio_broadcast_options options;
-    sio_str rooms[2 * SIO_TARGET_ROOMS + 1];
+    sio_str rooms[TARGET_NAMES];
     char names[];
 };
-
-static void on_emit_mail(struct net_mail *mail)
-{
-    struct emit_mail *m = container_of(mail, struct emit_mail, mail);
-    sio_namespace *nsp = m->nsp;
-
-    if (m->socket)
-        so_socket_deliver(m->socket->part, m->socket, m->packet,
-                          m->options.flags);
-    else
-        nsp->hub->adapter->broadcast(nsp->part.adapter, m->packet, &m->options);
-    sio_release(m->socket);
-    eng_packet_unref(m->packet);
-    free(m);
-}
 
 static size_t names_len(const sio_str *names, size_t count)
 {
@@ -208,31 +197,63 @@ static char *copy_names(sio_str *names, size_t count, char *at)
     return at;
 }
 
-/* Takes over the reference to `packet`. */
-static int post_emit(const sio_target *target, struct sio_packet *packet)
+static struct target_mail *target_mail_new(const sio_target *target,
+                                           void (*run)(struct net_mail *mail))
 {
-    sio_str rooms[2 * SIO_TARGET_ROOMS + 1];
+    sio_str rooms[TARGET_NAMES];
     sio_broadcast_options o;
-    struct emit_mail *m;
+    struct target_mail *m;
     char *at;
 
     so_target_options(target, &o, rooms);
     m = malloc(sizeof *m + names_len(o.rooms, o.room_count) +
                names_len(o.except, o.except_count));
-    if (!m) {
-        eng_packet_unref(packet);
-        return SIO_E_NOMEM;
-    }
-    m->mail.run = on_emit_mail;
+    if (!m)
+        return NULL;
+    m->mail.run = run;
     m->nsp = target->nsp;
     m->socket = target->socket ? sio_retain(target->socket) : NULL;
-    m->packet = packet;
+    m->packet = NULL;
+    m->close = false;
     m->options = o;
     memcpy(m->rooms, rooms, sizeof rooms);
     m->options.rooms = m->rooms;
     m->options.except = m->rooms + SIO_TARGET_ROOMS;
     at = copy_names(m->rooms, o.room_count, m->names);
     copy_names(m->rooms + SIO_TARGET_ROOMS, o.except_count, at);
+    return m;
+}
+
+static void target_mail_free(struct target_mail *m)
+{
+    sio_release(m->socket);
+    eng_packet_unref(m->packet);
+    free(m);
+}
+
+static void on_emit_mail(struct net_mail *mail)
+{
+    struct target_mail *m = container_of(mail, struct target_mail, mail);
+    sio_namespace *nsp = m->nsp;
+
+    if (m->socket)
+        so_socket_deliver(m->socket->part, m->socket, m->packet,
+                          m->options.flags);
+    else
+        nsp->hub->adapter->broadcast(nsp->part.adapter, m->packet, &m->options);
+    target_mail_free(m);
+}
+
+/* Takes over the reference to `packet`. */
+static int post_emit(const sio_target *target, struct sio_packet *packet)
+{
+    struct target_mail *m = target_mail_new(target, on_emit_mail);
+
+    if (!m) {
+        eng_packet_unref(packet);
+        return SIO_E_NOMEM;
+    }
+    m->packet = packet;
     net_post(target->nsp->part.shard->loop, &m->mail);
     return SIO_OK;
 }
@@ -271,7 +292,7 @@ int sio_emit_values(sio_target target, const char *event,
 {
     sio_namespace *nsp = target.nsp;
     bool here = net_loop_is_current(nsp->part.shard->loop);
-    sio_str rooms[2 * SIO_TARGET_ROOMS + 1];
+    sio_str rooms[TARGET_NAMES];
     sio_broadcast_options options;
     struct sio_packet *packet;
     struct sp_message m;
@@ -309,12 +330,41 @@ static void collect(void *user, sio_socket *socket)
         l->sockets[l->count++] = sio_retain(socket);
 }
 
+static int disconnect_selected(sio_namespace *nsp,
+                               const sio_broadcast_options *o, bool close)
+{
+    const sio_adapter_ops *adapter = nsp->hub->adapter;
+    struct disconnect_list l = { 0 };
+
+    l.cap = adapter->select(nsp->part.adapter, o, NULL, NULL);
+    if (l.cap == 0)
+        return SIO_OK;
+    l.sockets = malloc(l.cap * sizeof *l.sockets);
+    if (!l.sockets)
+        return SIO_E_NOMEM;
+    adapter->select(nsp->part.adapter, o, collect, &l);
+    for (size_t i = 0; i < l.count; i++) {
+        sio_disconnect(l.sockets[i], close);
+        sio_release(l.sockets[i]);
+    }
+    free(l.sockets);
+    return SIO_OK;
+}
+
+static void on_disconnect_mail(struct net_mail *mail)
+{
+    struct target_mail *m = container_of(mail, struct target_mail, mail);
+
+    disconnect_selected(m->nsp, &m->options, m->close);
+    target_mail_free(m);
+}
+
 int sio_target_disconnect_sockets(sio_target target, bool close)
 {
     sio_namespace *nsp = target.nsp;
-    sio_str rooms[2 * SIO_TARGET_ROOMS + 1];
-    struct disconnect_list l = { 0 };
+    sio_str rooms[TARGET_NAMES];
     sio_broadcast_options o;
+    struct target_mail *m;
 
     if (target.overflow)
         return SIO_E_LIMIT;
@@ -323,17 +373,12 @@ int sio_target_disconnect_sockets(sio_target target, bool close)
         return SIO_OK;
     }
     so_target_options(&target, &o, rooms);
-    l.cap = nsp->hub->adapter->select(nsp->part.adapter, &o, NULL, NULL);
-    if (l.cap == 0)
-        return SIO_OK;
-    l.sockets = malloc(l.cap * sizeof *l.sockets);
-    if (!l.sockets)
+    if (net_loop_is_current(nsp->part.shard->loop))
+        return disconnect_selected(nsp, &o, close);
+    m = target_mail_new(&target, on_disconnect_mail);
+    if (!m)
         return SIO_E_NOMEM;
-    nsp->hub->adapter->select(nsp->part.adapter, &o, collect, &l);
-    for (size_t i = 0; i < l.count; i++) {
-        sio_disconnect(l.sockets[i], close);
-        sio_release(l.sockets[i]);
-    }
-    free(l.sockets);
+    m->close = close;
+    net_post(nsp->part.shard->loop, &m->mail);
     return SIO_OK;
 }
