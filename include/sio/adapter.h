@@ -25,11 +25,7 @@ extern "C" {
 /* An encoded packet, shared by reference; the host's. */
 typedef struct sio_packet sio_packet;
 
-enum {
-    SIO_FLAG_VOLATILE = 1,
-    SIO_FLAG_LOCAL = 2,
-    SIO_FLAG_NO_COMPRESS = 4
-};
+enum { SIO_FLAG_VOLATILE = 1, SIO_FLAG_LOCAL = 2, SIO_FLAG_NO_COMPRESS = 4 };
 
 /* Who is meant: the union of `rooms` (none: everybody) without the members of
  * any of `except`. A socket's id is a room with that socket in it. */

@@ -103,6 +103,7 @@ static inline sio_target sio_target_self_(sio_target target)
     return target;
 }
 
+/* clang-format off */
 #define SIO_TARGET(t)                          \
     _Generic((t),                              \
         sio_socket *: sio_target_socket,       \
@@ -115,6 +116,7 @@ static inline sio_target sio_target_self_(sio_target target)
         sio_socket *: sio_broadcast,           \
         sio_namespace *: sio_target_namespace, \
         sio_target: sio_target_self_)(t)
+/* clang-format on */
 
 #define sio_to(from, room) sio_and_to(SIO_OTHERS(from), (room))
 #define sio_except(from, room) sio_target_except(SIO_OTHERS(from), (room))
@@ -131,21 +133,24 @@ static inline sio_target sio_target_self_(sio_target target)
                   a15, a16, a17, name, ...)                                    \
     name
 #define SIO_NONE_(event) (event), NULL, 0
-#define SIO_SOME_(event, ...)               \
+#define SIO_SOME_(event, ...)                    \
     (event), (const sio_value[]){ __VA_ARGS__ }, \
         sizeof((const sio_value[]){ __VA_ARGS__ }) / sizeof(sio_value)
-#define SIO_VALUES_(...)                                                  \
-    SIO_PICK_(__VA_ARGS__, SIO_SOME_, SIO_SOME_, SIO_SOME_, SIO_SOME_,    \
-              SIO_SOME_, SIO_SOME_, SIO_SOME_, SIO_SOME_, SIO_SOME_,      \
-              SIO_SOME_, SIO_SOME_, SIO_SOME_, SIO_SOME_, SIO_SOME_,      \
-              SIO_SOME_, SIO_SOME_, SIO_NONE_, SIO_NONE_)                 \
+#define SIO_VALUES_(...)                                               \
+    SIO_PICK_(__VA_ARGS__, SIO_SOME_, SIO_SOME_, SIO_SOME_, SIO_SOME_, \
+              SIO_SOME_, SIO_SOME_, SIO_SOME_, SIO_SOME_, SIO_SOME_,   \
+              SIO_SOME_, SIO_SOME_, SIO_SOME_, SIO_SOME_, SIO_SOME_,   \
+              SIO_SOME_, SIO_SOME_, SIO_NONE_, SIO_NONE_)              \
     (__VA_ARGS__)
 
-#define sio_emit(to, ...) \
-    _Generic((to), sio_socket *: sio_socket_emit_values, \
-                 sio_namespace *: sio_namespace_emit_values_, \
-                 sio_target: sio_emit_values)((to), SIO_VALUES_(__VA_ARGS__))
-#define sio_emit_ack(to, on_reply, user, ...)             \
+/* clang-format off */
+#define sio_emit(to, ...)                            \
+    _Generic((to),                                   \
+        sio_socket *: sio_socket_emit_values,        \
+        sio_namespace *: sio_namespace_emit_values_, \
+        sio_target: sio_emit_values)((to), SIO_VALUES_(__VA_ARGS__))
+/* clang-format on */
+#define sio_emit_ack(to, on_reply, user, ...)               \
     sio_emit_ack_values(SIO_TARGET(to), (on_reply), (user), \
                         SIO_VALUES_(__VA_ARGS__))
 
@@ -165,15 +170,30 @@ static inline int sio_namespace_emit_values_(sio_namespace *nsp,
 #else
 /* ----------------------------------------------------------- C++17 spelling */
 
-inline sio_target sio_target_self_(sio_target t) { return t; }
-inline sio_target sio_target_self_(sio_socket *s) { return sio_target_socket(s); }
+inline sio_target sio_target_self_(sio_target t)
+{
+    return t;
+}
+inline sio_target sio_target_self_(sio_socket *s)
+{
+    return sio_target_socket(s);
+}
 inline sio_target sio_target_self_(sio_namespace *n)
 {
     return sio_target_namespace(n);
 }
-inline sio_target sio_others_(sio_target t) { return t; }
-inline sio_target sio_others_(sio_socket *s) { return sio_broadcast(s); }
-inline sio_target sio_others_(sio_namespace *n) { return sio_target_namespace(n); }
+inline sio_target sio_others_(sio_target t)
+{
+    return t;
+}
+inline sio_target sio_others_(sio_socket *s)
+{
+    return sio_broadcast(s);
+}
+inline sio_target sio_others_(sio_namespace *n)
+{
+    return sio_target_namespace(n);
+}
 
 template <class T> sio_target sio_to(T from, const char *room)
 {

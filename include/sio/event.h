@@ -30,7 +30,8 @@ SIO_API size_t sio_arg_count(const sio_event *event);
  * objects; numbers are SIO_INT when integral within 2^53, else SIO_NUMBER. */
 SIO_API sio_kind sio_arg_kind(const sio_event *event, size_t i);
 
-/* The decoded text, NUL-terminated (it may hold NULs: see *n). n may be NULL. */
+/* The decoded text, NUL-terminated (it may hold NULs: see *n). n may be NULL.
+ */
 SIO_API int sio_arg_string(sio_event *event, size_t i, const char **out,
                            size_t *n);
 /* SIO_E_RANGE also for a number that is not integral or beyond +-(2^53 - 1). */

@@ -49,18 +49,19 @@ typedef struct sio_options {
 
     const char *cors_origin; /* NULL: no CORS headers; "*" or one origin */
 
-    const char *client_dir; /* NULL; folder of socket.io.js and its siblings
-                               (npm: socket.io/client-dist), served under path */
+    const char
+        *client_dir; /* NULL; folder of socket.io.js and its siblings
+                        (npm: socket.io/client-dist), served under path */
 
-    uint32_t max_attachments;    /* 10: binary attachments per packet */
-    uint32_t max_json_depth;     /* 1000: nesting of a packet's payload */
-    size_t max_buffered_amount;  /* 16 MiB: output waiting per client; more
-                                    closes it */
+    uint32_t max_attachments;   /* 10: binary attachments per packet */
+    uint32_t max_json_depth;    /* 1000: nesting of a packet's payload */
+    size_t max_buffered_amount; /* 16 MiB: output waiting per client; more
+                                   closes it */
     unsigned loops; /* 1: event loops (threads). More than one: not yet */
 
     struct event_base *event_base; /* NULL; the program's own libevent base: it
                                       runs the loop, not sio_run() */
-    bool handle_signals; /* true: SIGINT and SIGTERM stop sio_run() */
+    bool handle_signals;           /* true: SIGINT and SIGTERM stop sio_run() */
 
     sio_log_fn log; /* NULL: errors and warnings are dropped */
     void *log_user;
@@ -77,9 +78,9 @@ SIO_API void sio_options_init_sized(sio_options *options, size_t size);
  * Make a server; nothing listens yet.
  *
  * options  NULL: the defaults. Borrowed until return.
- * Returns  NULL when the options are invalid, or out of memory; what is wrong is
- *          told to options->log at level ERROR.
- * Thread   any; the server belongs to the thread that will run it.
+ * Returns  NULL when the options are invalid, or out of memory; what is wrong
+ * is told to options->log at level ERROR. Thread   any; the server belongs to
+ * the thread that will run it.
  */
 SIO_API sio_server *sio_server_new(const sio_options *options);
 
@@ -113,8 +114,8 @@ SIO_API int sio_run(sio_server *server);
 
 /*
  * Stop as Node's io.close() does: no new connections; every socket gets
- * "disconnecting" and "disconnect" with "server shutting down"; WebSockets get a
- * close frame, waiting polls a close packet; sio_run() returns when the last
+ * "disconnecting" and "disconnect" with "server shutting down"; WebSockets get
+ * a close frame, waiting polls a close packet; sio_run() returns when the last
  * connection has ended, after 2 s at the latest.
  *
  * Thread  any; also from a callback. Not from a signal handler.

@@ -63,7 +63,8 @@ SIO_API int sio_on_disconnect(sio_namespace *nsp, sio_disconnect_fn fn,
  * A middleware decides whether a client may join: it calls sio_next_ok() or
  * sio_next_error() exactly once, at once or later, from any thread. Middlewares
  * run in order; the first error ends it. Meanwhile sio_connected() is false. If
- * the client goes away in between, `next` stays valid and its call does nothing.
+ * the client goes away in between, `next` stays valid and its call does
+ * nothing.
  */
 SIO_API int sio_use(sio_namespace *nsp, sio_middleware_fn fn, void *user);
 SIO_API void sio_next_ok(sio_next *next);
@@ -112,8 +113,8 @@ SIO_API void *sio_data(const sio_socket *socket);
 /*
  * Rooms. Names are UTF-8, copied; any string. A room is there while it has
  * members. Joining twice or leaving a room one is not in does nothing, and so
- * does joining after the disconnect. A room joined in a middleware is left again
- * when the client is refused.
+ * does joining after the disconnect. A room joined in a middleware is left
+ * again when the client is refused.
  *
  * SIO_OK, SIO_E_NOMEM, SIO_E_STATE (disconnected).
  */

@@ -22,8 +22,8 @@ struct member {
     struct list all;      /* in memory->order */
     struct list links;    /* rooms */
     sio_socket *socket;
-    uint64_t seen;     /* the selection that has counted it */
-    bool left_own;     /* it left the room of its own id */
+    uint64_t seen; /* the selection that has counted it */
+    bool left_own; /* it left the room of its own id */
 };
 
 struct room {
@@ -42,7 +42,7 @@ struct link {
 struct memory {
     const sio_adapter_host *host;
     struct map members, rooms;
-    struct list order; /* members in the order they came */
+    struct list order;  /* members in the order they came */
     uint64_t selection; /* counts selections: see member.seen */
 };
 
@@ -109,8 +109,8 @@ static struct room *make_room(struct memory *m, sio_str name)
     memcpy(room->name, name.p, name.n);
     room->len = name.n;
     list_init(&room->links);
-    if (map_add(&m->rooms, &room->node,
-                (sio_str){ room->name, room->len }) < 0) {
+    if (map_add(&m->rooms, &room->node, (sio_str){ room->name, room->len }) <
+        0) {
         free(room);
         return NULL;
     }

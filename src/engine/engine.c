@@ -122,13 +122,12 @@ void engine_refuse(struct engine *e, struct http_exchange *ex,
     grow_init(&body, 1024);
     if (eio_refusal_encode(&body, code, NULL) < 0)
         grow_free(&body); /* out of memory: the status says enough */
-    http_respond(ex,
-                 &(struct http_response){
-                     .status = eio_refusal_status(code),
-                     .content_type = STR("application/json"),
-                     .fields = fields,
-                     .field_count = engine_fields(e, fields),
-                     .body = grow_str(&body) });
+    http_respond(
+        ex, &(struct http_response){ .status = eio_refusal_status(code),
+                                     .content_type = STR("application/json"),
+                                     .fields = fields,
+                                     .field_count = engine_fields(e, fields),
+                                     .body = grow_str(&body) });
     grow_free(&body);
 }
 
@@ -137,17 +136,16 @@ static void respond_preflight(struct engine *e, struct http_exchange *ex)
 {
     struct http_field fields[ENG_FIELDS + 2];
     size_t n = engine_fields(e, fields);
-    sio_str wanted = http_field_value(&ex->request,
-                                      STR("access-control-request-headers"));
+    sio_str wanted =
+        http_field_value(&ex->request, STR("access-control-request-headers"));
 
     fields[n++] = (struct http_field){ STR("Access-Control-Allow-Methods"),
                                        STR("GET,HEAD,PUT,PATCH,POST,DELETE") };
     if (wanted.p)
-        fields[n++] = (struct http_field){ STR("Access-Control-Allow-Headers"),
-                                           wanted };
-    http_respond(ex, &(struct http_response){ .status = 204,
-                                              .fields = fields,
-                                              .field_count = n });
+        fields[n++] =
+            (struct http_field){ STR("Access-Control-Allow-Headers"), wanted };
+    http_respond(ex, &(struct http_response){
+                         .status = 204, .fields = fields, .field_count = n });
 }
 
 /* --------------------------------------------------------------- checks -- */

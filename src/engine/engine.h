@@ -20,11 +20,11 @@
 #include "src/engine/packet.h"
 #include "src/http/exchange.h"
 
-#define ENG_SID_LEN 20            /* characters */
-#define ENG_NOOP_MS 100           /* between NOOPs while an upgrade probes */
-#define ENG_POLL_CLOSE_MS 30000   /* a close packet waits so long for a poll */
-#define ENG_WS_CLOSE_MS 30000     /* for the peer's close frame and FIN */
-#define ENG_PONG_QUEUE_MAX 16384  /* bytes queued; over it pings go unanswered */
+#define ENG_SID_LEN 20           /* characters */
+#define ENG_NOOP_MS 100          /* between NOOPs while an upgrade probes */
+#define ENG_POLL_CLOSE_MS 30000  /* a close packet waits so long for a poll */
+#define ENG_WS_CLOSE_MS 30000    /* for the peer's close frame and FIN */
+#define ENG_PONG_QUEUE_MAX 16384 /* bytes queued: pings go unanswered */
 
 enum { ENG_POLLING = 1, ENG_WEBSOCKET = 2 };
 
@@ -42,7 +42,8 @@ struct eng_options {
 
 /* What goes up. */
 struct eng_ops {
-    /* A session is open; its OPEN packet is queued. Not SIO_OK: closed again. */
+    /* A session is open; its OPEN packet is queued. Not SIO_OK: closed again.
+     */
     int (*on_open)(void *self, struct eng_session *s);
     /* A message. `data` (writable) is good until on_batch() returned, however
      * it arrived. */
@@ -51,8 +52,8 @@ struct eng_ops {
     /* Everything that one read, or one POST, brought has been handed up. Called
      * before a close that the same input brings, too. */
     void (*on_batch)(void *self, struct eng_session *s);
-    /* The session is over; called exactly once for each on_open(). May come from
-     * within eng_close(). `detail` says more, for the log; may be NULL. */
+    /* The session is over; called exactly once for each on_open(). May come
+     * from within eng_close(). `detail` says more, for the log; may be NULL. */
     void (*on_close)(void *self, struct eng_session *s,
                      enum eio_close_reason reason, const char *detail);
     /* A request was refused with `code`; context as Node's connection_error. */
@@ -102,7 +103,8 @@ size_t engine_fields(const struct engine *e, struct http_field *fields);
 
 /* --- sessions --- */
 
-const char *eng_sid(const struct eng_session *s); /* secret: never log it whole */
+const char *
+eng_sid(const struct eng_session *s); /* secret: never log it whole */
 void eng_set_user(struct eng_session *s, void *user);
 void *eng_user(const struct eng_session *s);
 enum eio_state eng_state(const struct eng_session *s);

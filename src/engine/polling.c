@@ -33,8 +33,7 @@ static void respond(const struct engine *e, struct http_exchange *ex,
     size_t n = 0;
 
     if (sees_attacks(&ex->request))
-        fields[n++] =
-            (struct http_field){ STR("X-XSS-Protection"), STR("0") };
+        fields[n++] = (struct http_field){ STR("X-XSS-Protection"), STR("0") };
     fields[n++] = (struct http_field){ STR("cache-control"), STR("no-store") };
     n += engine_fields(e, fields + n);
     http_respond(ex, &(struct http_response){ .status = 200,
@@ -148,7 +147,8 @@ void polling_get(struct eng_session *s, struct http_exchange *ex)
     if (s->out.len) {
         polling_flush(&s->flush);
     } else if (s->state == EIO_CLOSING || s->state == EIO_CLOSING_PROBING) {
-        polling_answer(s, STR("6\x1e" "1"));
+        polling_answer(s, STR("6\x1e"
+                              "1"));
         session_close(s, EIO_CLOSE_FORCED_CLOSE, NULL);
     }
 }

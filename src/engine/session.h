@@ -24,8 +24,8 @@ struct eng_session {
     char sid[ENG_SID_LEN + 1];
 
     bool awaiting_pong;
-    bool pong_extended; /* other traffic has restarted the wait once */
-    bool doomed;        /* over max_buffered: closed at the tail */
+    bool pong_extended;         /* other traffic has restarted the wait once */
+    bool doomed;                /* over max_buffered: closed at the tail */
     struct net_timer heartbeat; /* in engine->pings or ->pongs */
     struct net_timer closing;   /* in engine->poll_closes */
 
@@ -104,8 +104,7 @@ void polling_detach(struct eng_session *s, sio_str farewell);
 void websocket_handshake(struct engine *e, struct http_exchange *ex);
 /* Answer 101; NULL when the request was refused (and answered). */
 struct eng_ws *websocket_accept(struct engine *e, struct http_exchange *ex,
-                                enum eng_ws_phase phase,
-                                struct eng_session *s);
+                                enum eng_ws_phase phase, struct eng_session *s);
 void websocket_send(struct eng_ws *ws, enum ws_op op, sio_str data);
 /* Send a close frame (`code` WS_CLOSE_NO_STATUS: an empty one) and wait for the
  * peer's; the session is out of it. */

@@ -67,8 +67,8 @@ static void flush_to_websocket(struct eng_session *s)
         eio_payload_init(&it, (char *)s->out.data, s->out.len);
         while (eio_payload_next(&it, &p) == 1) {
             /* of a text packet, the digit stands before its data */
-            sio_str frame = p.binary ? p.data
-                                     : (sio_str){ p.data.p - 1, p.data.n + 1 };
+            sio_str frame =
+                p.binary ? p.data : (sio_str){ p.data.p - 1, p.data.n + 1 };
 
             if (frame.p + frame.n <= end)
                 websocket_send(s->ws, p.binary ? WS_BINARY : WS_TEXT, frame);

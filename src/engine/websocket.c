@@ -268,17 +268,16 @@ static const struct net_conn_ops ws_conn_ops = {
 static void refuse_handshake(struct http_exchange *ex,
                              enum ws_handshake_result r)
 {
-    static const struct http_field versions = {
-        { "Sec-WebSocket-Version", 21 }, { "13, 8", 5 }
-    };
+    static const struct http_field versions = { { "Sec-WebSocket-Version", 21 },
+                                                { "13, 8", 5 } };
 
-    http_respond(ex, &(struct http_response){
-                         .status = ws_handshake_status(r),
-                         .content_type = STR("text/html"),
-                         .fields = &versions,
-                         .field_count = r == WS_HANDSHAKE_VERSION,
-                         .body = str_of(ws_handshake_text(r)),
-                         .close = true });
+    http_respond(
+        ex, &(struct http_response){ .status = ws_handshake_status(r),
+                                     .content_type = STR("text/html"),
+                                     .fields = &versions,
+                                     .field_count = r == WS_HANDSHAKE_VERSION,
+                                     .body = str_of(ws_handshake_text(r)),
+                                     .close = true });
 }
 
 static struct net_conn *switch_protocols(struct engine *e,
@@ -295,8 +294,8 @@ static struct net_conn *switch_protocols(struct engine *e,
     fields[n++] = (struct http_field){ STR("Sec-WebSocket-Accept"),
                                        { accept, sizeof accept } };
     if (subprotocol.p)
-        fields[n++] = (struct http_field){ STR("Sec-WebSocket-Protocol"),
-                                           subprotocol };
+        fields[n++] =
+            (struct http_field){ STR("Sec-WebSocket-Protocol"), subprotocol };
     n += engine_fields(e, fields + n);
     return http_upgrade(ex, fields, n);
 }

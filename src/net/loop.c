@@ -269,7 +269,8 @@ static int open_fds(struct net_loop *loop)
     int saved;
 
     loop->mail_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    loop->timer_fd =
+        timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (loop->mail_fd >= 0 && loop->timer_fd >= 0)
         return SIO_OK;
     saved = errno;

@@ -57,7 +57,7 @@ struct net_deferred {
 struct net_loop {
     struct event_base *base;
     bool owns_base;
-    bool running;     /* inside net_loop_run() */
+    bool running;             /* inside net_loop_run() */
     _Atomic pthread_t thread; /* that runs it: net_loop_run() or _attach() */
     atomic_bool stopping;
 
@@ -120,9 +120,9 @@ void net_loop_stop(struct net_loop *loop); /* any thread */
 
 static inline bool net_loop_is_current(const struct net_loop *loop)
 {
-    return pthread_equal(atomic_load_explicit(&loop->thread,
-                                              memory_order_relaxed),
-                         pthread_self());
+    return pthread_equal(
+        atomic_load_explicit(&loop->thread, memory_order_relaxed),
+        pthread_self());
 }
 
 /* Any thread. Messages of one thread run in the order they were posted; one

@@ -12,11 +12,11 @@
 
 #include "src/net/conn.h"
 
-#define NET_CHUNK_SIZE 2048  /* bytes of a chunk with its header */
+#define NET_CHUNK_SIZE 2048   /* bytes of a chunk with its header */
 #define NET_SPARE_CHUNKS 1024 /* 2 MiB: a busy turn is served from them */
-#define NET_SPARE_REFS 4096  /* kept per loop: about 200 KiB */
-#define NET_COPY_MAX 256     /* shorter shared bytes are copied if it is free */
-#define NET_WRITE_PIECES 64  /* of one sendmsg() */
+#define NET_SPARE_REFS 4096   /* kept per loop: about 200 KiB */
+#define NET_COPY_MAX 256    /* shorter shared bytes are copied if it is free */
+#define NET_WRITE_PIECES 64 /* of one sendmsg() */
 
 struct net_chunk {
     struct net_chunk *next;

@@ -1,7 +1,7 @@
 /*
- * timer.c -- see timer.h. All queues and alarms of a loop share one timerfd, armed
- * for the earliest of them. Stopping never touches it; a wake-up that finds
- * nothing due arms it anew (which also takes back its readiness).
+ * timer.c -- see timer.h. All queues and alarms of a loop share one timerfd,
+ * armed for the earliest of them. Stopping never touches it; a wake-up that
+ * finds nothing due arms it anew (which also takes back its readiness).
  *
  * SPDX-License-Identifier: MIT
  */

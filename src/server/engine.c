@@ -193,9 +193,9 @@ static sio_engine *engine_at(struct list *node)
 
 bool engines_handle(sio_server *server, struct http_exchange *ex)
 {
-    list_for_each_safe(it, next, &server->engines)
-        if (eng_handle(&engine_at(it)->engine, ex))
-            return true;
+    list_for_each_safe(it, next,
+                       &server->engines) if (eng_handle(&engine_at(it)->engine,
+                                                        ex)) return true;
     return false;
 }
 
@@ -220,7 +220,8 @@ void engines_count(const sio_server *server, sio_stats *stats)
     const struct list *head = &server->engines;
 
     for (const struct list *it = head->next; it != head; it = it->next) {
-        const struct engine *e = &engine_at((struct list *)(uintptr_t)it)->engine;
+        const struct engine *e =
+            &engine_at((struct list *)(uintptr_t)it)->engine;
 
         stats->sessions += map_count(&e->sessions);
         stats->websockets += e->websocket_count;

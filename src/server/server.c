@@ -48,8 +48,7 @@ static bool serve_bundle(sio_server *server, struct http_exchange *ex)
     if (!server->client_dir || !str_starts(path, base))
         return false;
     n = engine_fields(&server->hub.shard.engine, fields);
-    return http_serve_bundle(ex,
-                             (sio_str){ path.p + base.n, path.n - base.n },
+    return http_serve_bundle(ex, (sio_str){ path.p + base.n, path.n - base.n },
                              server->client_dir, fields, n);
 }
 
@@ -69,8 +68,7 @@ static void on_request(void *self, struct http_exchange *ex)
 {
     sio_server *server = self;
 
-    if (serve_bundle(server, ex) ||
-        eng_handle(&server->hub.shard.engine, ex) ||
+    if (serve_bundle(server, ex) || eng_handle(&server->hub.shard.engine, ex) ||
         engines_handle(server, ex) || serve_files(server, ex))
         return;
     http_respond(ex, &(struct http_response){ .status = 404 });
@@ -161,7 +159,8 @@ static int init_layers(sio_server *server, uint64_t (*clock)(void *self),
         return r;
     http_config_defaults(&http);
     http.max_queued = o->max_buffered_amount;
-    r = http_server_init(&server->http, &server->loop, &http, &http_ops, server);
+    r = http_server_init(&server->http, &server->loop, &http, &http_ops,
+                         server);
     if (r < 0)
         goto no_http;
     server_engine_options(&eng, o, server->path, server->cors_origin);

@@ -16,7 +16,8 @@
 
 #define ANSWERS_MAX (64u << 20) /* bytes of text that one question gathers */
 
-/* ----------------------------------------------------------------- giving -- */
+/* ----------------------------------------------------------------- giving --
+ */
 
 static struct sp_message ack_message(const sio_socket *socket, int64_t id,
                                      const sio_value *values, size_t count)
@@ -120,7 +121,8 @@ int sio_answer_values(sio_pending_ack *ack, const sio_value *values,
     return r;
 }
 
-/* ----------------------------------------------------------------- asking -- */
+/* ----------------------------------------------------------------- asking --
+ */
 
 /* What one sio_emit_ack() asked: of one socket, or of many. */
 struct so_question {
@@ -129,9 +131,9 @@ struct so_question {
     sio_reply_fn on_reply;
     void *user;
     bool many;
-    size_t waiting;   /* answers still to come */
-    struct list acks; /* so_ack.in_question */
-    struct grow text; /* many: "[first,first,..." so far */
+    size_t waiting;            /* answers still to come */
+    struct list acks;          /* so_ack.in_question */
+    struct grow text;          /* many: "[first,first,..." so far */
     struct sp_attachments bin; /* many: copies of their attachments */
 };
 

@@ -173,8 +173,8 @@ static void on_text(struct so_client *client, sio_str text)
     if (client->deaf) /* making room ran a handler that closed it */
         return;
     if (!client->partial)
-        error = sp_decode(text, &client->shard->hub->options.limits,
-                          &slot->packet);
+        error =
+            sp_decode(text, &client->shard->hub->options.limits, &slot->packet);
     if (error != SP_E_OK)
         bad_packet(client, error);
     else

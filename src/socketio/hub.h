@@ -29,9 +29,9 @@
 
 #include <stdatomic.h>
 
-#define SO_ID_LEN 20        /* characters of a socket's id */
-#define SO_BATCH 32         /* events decoded before they are dispatched */
-#define SO_SCRATCH_KEEP (64u * 1024) /* bytes of scratch kept between packets */
+#define SO_ID_LEN 20           /* characters of a socket's id */
+#define SO_BATCH 32            /* events decoded before they are dispatched */
+#define SO_SCRATCH_KEEP 65536u /* bytes of scratch kept between packets */
 
 struct so_options {
     uint32_t connect_timeout_ms;
@@ -69,9 +69,9 @@ struct sio_namespace {
  * input of this batch until so_partial_pin() copied what they need. */
 struct so_partial {
     struct sp_packet packet;
-    uint8_t *text;           /* the copy, or NULL */
-    uint32_t have, copied;   /* attachments; the first `copied` are ours */
-    sio_str attachments[];   /* packet.attachments of them */
+    uint8_t *text;         /* the copy, or NULL */
+    uint32_t have, copied; /* attachments; the first `copied` are ours */
+    sio_str attachments[]; /* packet.attachments of them */
 };
 
 enum so_socket_state { SO_CONNECTING, SO_CONNECTED, SO_GONE };
@@ -79,11 +79,11 @@ enum so_socket_state { SO_CONNECTING, SO_CONNECTED, SO_GONE };
 struct sio_socket {
     atomic_uint refs;
     enum so_socket_state state;
-    bool leaving; /* on the way out: so_socket_leave() runs or ran */
+    bool leaving;     /* on the way out: so_socket_leave() runs or ran */
     struct list node; /* in client->sockets */
     struct so_client *client; /* NULL once the socket is gone */
     struct so_part *part;
-    void *slot; /* the adapter's */
+    void *slot;       /* the adapter's */
     struct list acks; /* struct so_ack: answers that are waited for */
     sio_str auth;     /* owned; JSON object */
     char *address;    /* made when asked for */
@@ -122,9 +122,9 @@ struct so_shard {
     struct net_loop *loop;
     struct engine engine;
     struct net_timer_queue connect_timeouts;
-    struct grow scratch;        /* one packet being encoded */
-    struct sp_attachments bin;  /* its attachments */
-    struct so_partial *spare;   /* for the next binary packet */
+    struct grow scratch;       /* one packet being encoded */
+    struct sp_attachments bin; /* its attachments */
+    struct so_partial *spare;  /* for the next binary packet */
     struct sio_event batch[SO_BATCH];
     size_t batch_count;
     struct so_client *batch_client; /* whose events they are: one input's */

@@ -1,6 +1,6 @@
 /*
- * socket.c -- a client in a namespace: the way in (middlewares, CONNECT), rooms,
- * the way out. <sio/socket.h>.
+ * socket.c -- a client in a namespace: the way in (middlewares, CONNECT),
+ * rooms, the way out. <sio/socket.h>.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -83,8 +83,8 @@ sio_socket *sio_retain(sio_socket *socket)
 
 void sio_release(sio_socket *socket)
 {
-    if (socket && atomic_fetch_sub_explicit(&socket->refs, 1,
-                                            memory_order_acq_rel) == 1)
+    if (socket &&
+        atomic_fetch_sub_explicit(&socket->refs, 1, memory_order_acq_rel) == 1)
         socket_free(socket);
 }
 
@@ -167,7 +167,8 @@ struct disconnect_mail {
 
 static void on_disconnect_mail(struct net_mail *mail)
 {
-    struct disconnect_mail *m = container_of(mail, struct disconnect_mail, mail);
+    struct disconnect_mail *m =
+        container_of(mail, struct disconnect_mail, mail);
 
     disconnect_here(m->socket, m->close);
     sio_release(m->socket);
@@ -187,7 +188,8 @@ void sio_disconnect(sio_socket *socket, bool close)
     if (!m)
         return;
     *m = (struct disconnect_mail){ { NULL, on_disconnect_mail },
-                                   sio_retain(socket), close };
+                                   sio_retain(socket),
+                                   close };
     net_post(loop, &m->mail);
 }
 
@@ -197,8 +199,8 @@ struct sio_next {
     struct net_mail mail;
     sio_socket *socket;          /* retained */
     const struct so_handler *at; /* the middleware that decides now */
-    bool running;  /* within the middleware's call */
-    bool answered; /* it has decided */
+    bool running;                /* within the middleware's call */
+    bool answered;               /* it has decided */
     bool refused;
     struct grow error; /* CONNECT_ERROR's payload */
 };
@@ -534,8 +536,8 @@ int sio_request_query(const sio_socket *socket, const char *key, char *out,
                       size_t size)
 {
     const struct http_request *r = request_of(socket);
-    sio_str raw = r ? http_query_value(r->query, str_of(key))
-                    : (sio_str){ NULL, 0 };
+    sio_str raw =
+        r ? http_query_value(r->query, str_of(key)) : (sio_str){ NULL, 0 };
     char *text;
     int len;
 
@@ -565,8 +567,7 @@ const char *sio_address(const sio_socket *socket)
     if (!socket->address && socket->client) {
         cache->address = malloc(NET_ADDRESS_TEXT);
         if (socket->address)
-            net_address_text(eng_peer(socket->client->session),
-                             cache->address);
+            net_address_text(eng_peer(socket->client->session), cache->address);
     }
     return socket->address ? socket->address : "";
 }
