@@ -25,8 +25,6 @@
 
 #include <cjson/cJSON.h>
 
-#include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -338,12 +336,8 @@ static int serve(sio_server *server, const char *page, unsigned port)
         return EXIT_FAILURE;
     }
     snprintf(address, sizeof address, ":%u", port);
-    rc = sio_listen(server, address, NULL);
-    if (rc != SIO_OK) {
-        fprintf(stderr, "chat: port %u: %s\n", port,
-                rc == SIO_E_SYS ? strerror(errno) : sio_strerror(rc));
-        return EXIT_FAILURE;
-    }
+    if (sio_listen(server, address, NULL) != SIO_OK)
+        return EXIT_FAILURE; /* the log has told why */
     printf("chat: http://localhost:%u\n", sio_port(server));
     fflush(stdout);
     return sio_run(server) == SIO_OK ? EXIT_SUCCESS : EXIT_FAILURE;

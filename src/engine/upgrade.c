@@ -82,6 +82,10 @@ static void complete(struct eng_ws *ws)
     struct eng_session *s = ws->session;
     bool closing = s->state == EIO_CLOSING_PROBING;
 
+    if (s->doomed) { /* its output has a gap: close now, not at the tail */
+        polling_flush(&s->flush);
+        return;
+    }
     net_timer_stop(&ws->timeout);
     net_timer_stop(&ws->noop);
     net_task_cancel(&s->flush);

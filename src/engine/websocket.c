@@ -40,7 +40,7 @@ static void ws_finish(struct eng_ws *ws)
     struct net_conn *conn = ws->conn;
 
     ws_unlink(ws);
-    net_conn_finish(conn, &ws->engine->ws_closes);
+    net_conn_finish(conn, ENG_WS_CLOSE_MS);
 }
 
 void websocket_send(struct eng_ws *ws, enum ws_op op, sio_str data)

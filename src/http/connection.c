@@ -84,7 +84,7 @@ void http_connection_close(struct http_connection *h)
 
 void http_connection_finish(struct http_connection *h)
 {
-    net_conn_finish(h->conn, &h->server->lingering);
+    net_conn_finish(h->conn, h->server->config.linger_ms);
     leave(h);
 }
 

@@ -72,7 +72,7 @@ void http_connection_give_up(struct http_connection *h);
 /* Close it at once; on_aborted() for what is open. */
 void http_connection_close(struct http_connection *h);
 
-/* Nothing is open on it and nothing arrives: say goodbye. */
+/* Write out what was answered, then FIN; on_aborted() for the rest. */
 void http_connection_finish(struct http_connection *h);
 
 void http_head_timed_out(struct net_timer *timer);

@@ -87,12 +87,11 @@ struct http_server {
     struct http_config config;
     const struct http_server_ops *ops;
     void *self;
-    struct net_timer_queue head_timeouts, request_timeouts, idle_timeouts,
-        lingering;
+    struct net_timer_queue head_timeouts, request_timeouts, idle_timeouts;
     char date[40];       /* the whole field */
     time_t date_s;       /* the wall-clock second that `date` spells */
     char keep_alive[64]; /* the fields "Connection" and "Keep-Alive" */
-    bool shut, closed;
+    bool shut;           /* no connection is kept any more */
     struct list connections;
     size_t connection_count, exchange_count; /* open ones */
     struct list spare;                       /* exchanges */

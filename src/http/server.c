@@ -83,8 +83,8 @@ void http_exchange_release(struct http_exchange *ex)
     grow_free(&ex->body);
     buf_unref(ex->response);
     buf_unref(ex->shared);
-    if (s->closed || s->spare_count == SPARE_MAX ||
-        ex->head.cap > SPARE_HEAD_MAX || ex->field_cap > SPARE_FIELDS_MAX) {
+    if (s->spare_count == SPARE_MAX || ex->head.cap > SPARE_HEAD_MAX ||
+        ex->field_cap > SPARE_FIELDS_MAX) {
         exchange_free(ex);
         return;
     }
@@ -123,7 +123,6 @@ int http_server_init(struct http_server *s, struct net_loop *loop,
     net_timer_queue_init(&s->idle_timeouts, loop, config->keep_alive_ms,
                          http_idle_timed_out);
     /* Its interval alone is used. */
-    net_timer_queue_init(&s->lingering, loop, config->linger_ms, NULL);
     return SIO_OK;
 }
 
@@ -142,7 +141,6 @@ void http_server_shut(struct http_server *s)
 
 void http_server_close(struct http_server *s)
 {
-    s->closed = true;
     while (!list_empty(&s->connections))
         http_connection_close(
             container_of(s->connections.next, struct http_connection, node));
@@ -151,5 +149,4 @@ void http_server_close(struct http_server *s)
     net_timer_queue_close(&s->head_timeouts);
     net_timer_queue_close(&s->request_timeouts);
     net_timer_queue_close(&s->idle_timeouts);
-    net_timer_queue_close(&s->lingering);
 }

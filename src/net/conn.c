@@ -288,7 +288,7 @@ static void linger_expired(struct net_alarm *alarm)
     net_conn_close(container_of(alarm, struct net_conn, linger));
 }
 
-void net_conn_finish(struct net_conn *c, struct net_timer_queue *linger_queue)
+void net_conn_finish(struct net_conn *c, uint32_t linger_ms)
 {
     if (c->closed || c->finishing)
         return;
@@ -296,7 +296,7 @@ void net_conn_finish(struct net_conn *c, struct net_timer_queue *linger_queue)
     if (c->failed)
         return; /* the tail closes it */
     c->finishing = true;
-    c->linger_ms = linger_queue->interval_ms;
+    c->linger_ms = linger_ms;
     linger_on(c);
     if (c->closed)
         return;

@@ -78,7 +78,7 @@ struct net_conn {
     size_t max_queued; /* over it before an append: the connection fails */
     uint64_t bytes_in, bytes_out;
     uint64_t last_in_ms; /* of the loop's clock */
-    uint64_t linger_ms;
+    uint32_t linger_ms;
     struct net_alarm linger;
     struct net_deferred cleanup;
 };
@@ -128,10 +128,9 @@ void net_conn_resume(struct net_conn *c);
 void net_conn_feed(struct net_conn *c, uint8_t *data, size_t len);
 
 /* Write out what is queued, then FIN; drop what still arrives; close when the
- * peer's FIN comes, or when nothing could be written for linger_queue's
- * interval. Only that interval is used: the queue may be closed before. The
- * owner is out at once: no further callback. */
-void net_conn_finish(struct net_conn *c, struct net_timer_queue *linger_queue);
+ * peer's FIN comes, or when nothing could be written for linger_ms. The owner is
+ * out at once: no further callback. */
+void net_conn_finish(struct net_conn *c, uint32_t linger_ms);
 
 /* Close now, drop the queue. No further callback. Legal more than once. */
 void net_conn_close(struct net_conn *c);

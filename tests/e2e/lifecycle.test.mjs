@@ -219,6 +219,18 @@ test("E85, S31: a server that stops tells its clients, and its process ends in b
   assert.ok(Date.now() - began < 4000, `took ${Date.now() - began} ms`);
 });
 
+test("questions that nobody has answered yet do not outlive a server that stops", async () => {
+  const other = await TestServer.start();
+  const [asked, asking] = [await other.connect(), await other.connect()];
+  await asked.emitWithAck("join", "x");
+  const questions = collect(asked, "question");
+  asking.emit("ask-room", "x", 60000, () => {});
+  asked.emit("ask", 60000, "question", () => {});
+  asked.emit("ask", 0, "question", () => {});
+  await questions.until(3);
+  await other.stop();
+});
+
 test("E86: a server stops in bounded time amid an upgrade, a half request and a client that says nothing", async () => {
   const other = await TestServer.start();
   const session = await Polling.open(other);

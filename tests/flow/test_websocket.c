@@ -339,10 +339,10 @@ static const struct {
     { "text ends in a character", BYTES("\x81\x82" NOKEY "4\xc3"), 1007 },
     { "a surrogate", BYTES("\x81\x84" NOKEY "4\xed\xa0\x80"), 1007 },
     { "fragments are not UTF-8", BYTES("\x01\x82" NOKEY "4\xc3\x80\x81" NOKEY "x"), 1007 },
-    { "1000001 bytes, by the header", BYTES("\x82\xff\0\0\0\0\0\x0f\x42\x41"), 1009 },
-    { "CVE-2016-10542 2^63 - 1 bytes", BYTES("\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff"), 1009 },
-    { "CVE-2016-10542 2^63 bytes", BYTES("\x82\xff\x80\0\0\0\0\0\0\0"), 1002 },
-    { "CVE-2016-10542 2^64 - 1 bytes", BYTES("\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff"), 1002 },
+    { "1000001 bytes, by the header", BYTES("\x82\xff\0\0\0\0\0\x0f\x42\x41" NOKEY), 1009 },
+    { "CVE-2016-10542 2^63 - 1 bytes", BYTES("\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff" NOKEY), 1009 },
+    { "CVE-2016-10542 2^63 bytes", BYTES("\x82\xff\x80\0\0\0\0\0\0\0" NOKEY), 1009 },
+    { "CVE-2016-10542 2^64 - 1 bytes", BYTES("\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff" NOKEY), 1009 },
     { "E7 CVE-2022-21676 garbage behind the handshake", BYTES("test"), 1002 },
     { "HTTP behind the handshake", BYTES("GET / HTTP/1.1\r\n\r\n"), 1002 },
 };
@@ -525,7 +525,7 @@ static void test_slow_reader(void)
  */
 static void test_volume(void)
 {
-    enum { N = 64 * 1024, COUNT_ = 100 };
+    enum { N = 64 * 1024, MESSAGES = 100 };
     static char text[N + 1];
     size_t total = 0;
     long got;
@@ -535,14 +535,14 @@ static void test_volume(void)
     memset(text, 'x', N);
     open_echo(NULL);
     fd = echo_websocket(&w);
-    for (int i = 0; i < COUNT_; i++) {
+    for (int i = 0; i < MESSAGES; i++) {
         sio_value v = sio_stringn(text, N);
 
         sio_session_send(e.session, &v);
     }
     while ((got = world_read(&w, fd)) > 0)
         total += (size_t)got;
-    CHECK(total == (size_t)COUNT_ * (N + 1 + 10), "%zu bytes came", total);
+    CHECK(total == (size_t)MESSAGES * (N + 1 + 10), "%zu bytes came", total);
     CHECK(e.closed == 0, "closed");
     world_hang_up(&w, fd);
     close_echo();

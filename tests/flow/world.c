@@ -283,17 +283,16 @@ void world_frame(struct world *w, int fd, unsigned first, const void *p,
                  size_t n)
 {
     static const uint8_t key[4] = { 1, 2, 3, 4 };
-    uint8_t head[WS_HEAD_MAX];
-    size_t k = ws_encode_head(head, WS_TEXT, n, key);
-    uint8_t *frame = malloc(k + n);
+    static uint8_t frame[(2 << 20) + WS_HEAD_MAX];
+    size_t k = ws_encode_head(frame, WS_TEXT, n, key);
 
-    head[0] = (uint8_t)first;
-    memcpy(frame, head, k);
+    if (n > sizeof frame - WS_HEAD_MAX)
+        return;
+    frame[0] = (uint8_t)first;
     if (n)
         memcpy(frame + k, p, n);
     ws_mask(frame + k, n, key, 0);
     world_write(w, fd, frame, k + n);
-    free(frame);
 }
 
 void world_send_text(struct world *w, int fd, const char *text)

@@ -60,6 +60,9 @@ static const struct row rows[] = {
       GET("/now"), "/now /now ", "200 hi|200 hi|" },
     { "close asked for", "GET /now HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
       "\r\n" GET("/now"), "/now ", "200 hi|#" },
+    { "nothing is read behind a close that was asked for",
+      "GET /wait0 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+      GET("/now"), "/wait0 <>", "" },
     { "HTTP/1.0", "GET /now HTTP/1.0\r\n\r\n" GET("/now"), "/now ",
       "200 hi|#" },
     { "HTTP/1.0 kept alive", "GET /now HTTP/1.0\r\nConnection: keep-alive\r\n"
@@ -152,6 +155,16 @@ static void test_head_limit(void)
           "other bytes");
     fx_end();
 
+    T_CASE("head: too long before it is malformed, in one piece");
+    fx_begin();
+    memset(head, 'x', sizeof head);
+    memcpy(head, "GET /now HTTP/1.1\r\nX: ", 22);
+    send(fx_peer, head, sizeof head, 0);
+    send(fx_peer, "x\n", 2, 0);
+    net_loop_poll(&fx_loop);
+    fx_check_told("!431");
+    fx_end();
+
     T_CASE("head: endless, in pieces, is 431 as soon as it is too long");
     fx_begin();
     make_head(head, 16385);
@@ -232,6 +245,28 @@ static void test_order(void)
     http_respond_text(fx_waiting[0], 400, "no", true);
     fx_check_told("/wait0 <>/wait1 <>/now A");
     fx_check_answers("400 no|#");
+    fx_end();
+}
+
+static void test_expect_waits(void)
+{
+    T_CASE("pipeline: 100 Continue waits for its turn, too");
+    fx_begin();
+    fx_say(GET("/wait0")
+               POST("/post", "Expect: 100-continue\r\nContent-Length: 2\r\n"));
+    fx_check_answers("");
+    fx_answer(fx_waiting[0], "0");
+    fx_check_answers("200 0|100|");
+    fx_say("hi");
+    fx_check_answers("200 ok|");
+
+    T_CASE("pipeline: a body that came unasked needs none");
+    fx_say(GET("/wait0") POST(
+        "/post", "Expect: 100-continue\r\nContent-Length: 2\r\n") "hi");
+    fx_answer(fx_waiting[0], "0");
+    fx_check_answers("200 0|200 ok|");
+    fx_say(GET("/now"));
+    fx_check_answers("200 hi|");
     fx_end();
 }
 
@@ -495,6 +530,17 @@ static void test_times(void)
     fx_check_answers("408|#");
     fx_end();
 
+    T_CASE("time: the next request has its own 300 s");
+    fx_begin();
+    fx_say(POST("/post", "Content-Length: 2\r\n") "h");
+    fx_move_clock(299999);
+    fx_say("i" POST("/post", "Content-Length: 2\r\n") "h");
+    fx_move_clock(299999);
+    fx_check_told("/post <hi>/post ");
+    fx_move_clock(1);
+    fx_check_told("!408a");
+    fx_end();
+
     T_CASE("time: idle for 5 s after an answer: FIN, no word");
     fx_begin();
     fx_say(GET("/now"));
@@ -660,6 +706,7 @@ int main(void)
     test_field_limit();
     test_drop_limit();
     test_order();
+    test_expect_waits();
     test_shared_waits();
     test_max_pipeline();
     test_slow_reader();

@@ -14,11 +14,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define LINGER_MS 5000
+
 static uint64_t now;
 static struct net_loop loop;
 static struct net_conn *conn;
 static int peer; /* the other end */
-static struct net_timer_queue lingers;
 
 /* What the owner was told, as a transcript. */
 static char told[300];
@@ -66,11 +67,6 @@ static uint64_t fake_clock(void *self)
     return now;
 }
 
-static void unused(struct net_timer *t)
-{
-    (void)t;
-}
-
 #define MAX_QUEUED 100000
 
 static void begin(void)
@@ -82,7 +78,6 @@ static void begin(void)
     now = 1000;
     told[0] = 0;
     CHECK(net_loop_init(&loop, &config) == SIO_OK, "no loop");
-    net_timer_queue_init(&lingers, &loop, 5000, unused);
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0,
           "socketpair");
     peer = fds[1];
@@ -101,7 +96,6 @@ static void end(void)
     CHECK(loop.queued_bytes == 0, "%zu bytes left", loop.queued_bytes);
     CHECK(loop.chunk_count == 0, "%zu chunks left", loop.chunk_count);
     CHECK(loop.alarm_count == 0, "%zu alarms left", loop.alarm_count);
-    net_timer_queue_close(&lingers);
     net_loop_destroy(&loop);
     if (peer >= 0)
         close(peer);
@@ -114,7 +108,6 @@ static void end_without_conn(void)
     CHECK(loop.conn_count == 0, "%zu connections left", loop.conn_count);
     CHECK(loop.queued_bytes == 0, "%zu bytes left", loop.queued_bytes);
     CHECK(loop.chunk_count == 0, "%zu chunks left", loop.chunk_count);
-    net_timer_queue_close(&lingers);
     net_loop_destroy(&loop);
     if (peer >= 0)
         close(peer);
@@ -417,7 +410,7 @@ static void on_closed_append(void *self, enum net_close_reason why)
     on_closed(self, why);
     net_conn_append(conn, "late", 4);
     net_conn_close(conn);
-    net_conn_finish(conn, &lingers);
+    net_conn_finish(conn, LINGER_MS);
 }
 
 static void test_owner_may_call(void)
@@ -444,7 +437,7 @@ static void test_owner_may_call(void)
     T_CASE("conn: finished by the owner between failure and tail: not told");
     begin();
     net_conn_fail(conn, NET_CLOSE_NOMEM);
-    net_conn_finish(conn, &lingers);
+    net_conn_finish(conn, LINGER_MS);
     net_loop_poll(&loop);
     check_told("");
     end_without_conn();
@@ -464,8 +457,8 @@ static void test_finish(void)
     T_CASE("finish: the queue, then FIN; closes at the peer's FIN");
     begin();
     net_conn_append(conn, "bye", 3);
-    net_conn_finish(conn, &lingers);
-    net_conn_finish(conn, &lingers);
+    net_conn_finish(conn, LINGER_MS);
+    net_conn_finish(conn, LINGER_MS);
     net_conn_append(conn, "more", 4);
     net_loop_poll(&loop);
     check_received("bye");
@@ -483,7 +476,7 @@ static void test_finish(void)
     shutdown(peer, SHUT_WR);
     net_loop_poll(&loop);
     net_conn_append(conn, "bye", 3);
-    net_conn_finish(conn, &lingers);
+    net_conn_finish(conn, LINGER_MS);
     net_loop_poll(&loop);
     check_received("bye");
     end_without_conn();
@@ -491,7 +484,7 @@ static void test_finish(void)
     T_CASE("finish: paused before, reads the peer's FIN all the same");
     begin();
     net_conn_pause(conn);
-    net_conn_finish(conn, &lingers);
+    net_conn_finish(conn, LINGER_MS);
     net_loop_poll(&loop);
     shutdown(peer, SHUT_WR);
     net_loop_poll(&loop);
@@ -499,7 +492,7 @@ static void test_finish(void)
 
     T_CASE("finish: a peer that never closes is closed after the interval");
     begin();
-    net_conn_finish(conn, &lingers);
+    net_conn_finish(conn, LINGER_MS);
     now += 4999;
     net_loop_poll(&loop);
     CHECK(loop.conn_count == 1, "closed too soon");
@@ -510,7 +503,7 @@ static void test_finish(void)
     T_CASE("finish: progress prolongs it, standstill does not");
     begin();
     net_conn_append(conn, big, sizeof big);
-    net_conn_finish(conn, &lingers);
+    net_conn_finish(conn, LINGER_MS);
     net_loop_poll(&loop);
     for (int i = 0; i < 3; i++) {
         now += 4000;
@@ -525,8 +518,7 @@ static void test_finish(void)
 
     T_CASE("finish: lingering connections end with the loop");
     begin();
-    net_conn_finish(conn, &lingers);
-    net_timer_queue_close(&lingers);
+    net_conn_finish(conn, LINGER_MS);
     net_loop_destroy(&loop);
     CHECK(peer_sees_end(), "not closed");
     close(peer);
@@ -558,6 +550,42 @@ static void test_drained_again(void)
     end();
 }
 
+/* Two connections have drained; the owner of the first leaves the second. */
+static struct net_conn *other;
+
+static void finish_other(void *self)
+{
+    (void)self;
+    net_conn_finish(other, LINGER_MS);
+}
+
+static void test_drained_finish(void)
+{
+    static const struct net_conn_ops leaving = { on_data, on_end, on_closed,
+                                                 finish_other };
+    struct net_address nobody = { 0 };
+    int fds[2];
+    char c;
+
+    T_CASE("conn: finished between its write and its on_drained");
+    begin();
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0,
+          "socketpair");
+    CHECK(net_conn_open(&loop, fds[0], &nobody, 1, &ops, NULL, &other) ==
+              SIO_OK,
+          "open");
+    net_conn_set_ops(conn, &leaving, NULL);
+    net_conn_append(conn, "a", 1);
+    net_conn_append(other, "b", 1);
+    net_loop_poll(&loop);
+    check_told("");
+    CHECK(recv(fds[1], &c, 1, 0) == 1 && c == 'b', "nothing written");
+    CHECK(recv(fds[1], &c, 1, 0) == 0, "no FIN");
+    close(fds[1]);
+    net_loop_poll(&loop);
+    end();
+}
+
 /* ------------------------------------------------------------------ memory */
 
 static void use(void)
@@ -574,7 +602,7 @@ static void use(void)
         net_conn_commit(conn, 1);
     net_loop_poll(&loop);
     if (loop.conn_count)
-        net_conn_finish(conn, &lingers);
+        net_conn_finish(conn, LINGER_MS);
     net_loop_poll(&loop);
 }
 
@@ -595,16 +623,16 @@ static void test_no_memory(void)
     T_CASE("conn: no memory to open leaves the descriptor to the caller");
     {
         struct net_address nobody = { 0 };
-        struct net_conn *other = NULL;
+        struct net_conn *none = NULL;
         int fd = dup(0);
 
         begin();
         oom_arm(0);
-        CHECK(net_conn_open(&loop, fd, &nobody, 1, &ops, NULL, &other) ==
+        CHECK(net_conn_open(&loop, fd, &nobody, 1, &ops, NULL, &none) ==
                   SIO_E_NOMEM,
               "opened");
         oom_disarm();
-        CHECK(!other && close(fd) == 0, "the descriptor is gone");
+        CHECK(!none && close(fd) == 0, "the descriptor is gone");
         end();
     }
 }
@@ -620,6 +648,7 @@ int main(void)
     test_owner_may_call();
     test_finish();
     test_drained_again();
+    test_drained_finish();
     test_no_memory();
     return t_done();
 }

@@ -1,0 +1,195 @@
+/*
+ * test_many.c -- ten thousand idle clients and one broadcast; and thousands of
+ * bad ones, after which the memory in use is what it was.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <sio/sio.h>
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/flow/world.h"
+
+#define WANTED 10000
+#define SPARE_FDS 100 /* epoll, eventfd, stdio ... */
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1 /* mallinfo2() knows nothing of the sanitizer's heap */
+#else
+#define SANITIZED 0
+#endif
+
+static struct world w;
+static int fds[WANTED];
+
+static size_t in_use(void)
+{
+    struct mallinfo2 m = mallinfo2();
+
+    return m.uordblks + m.hblkhd;
+}
+
+static double seconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* How many clients the limit of descriptors allows, raised as far as it goes:
+ * both ends of each are ours. */
+static int most_clients(void)
+{
+    struct rlimit r = { 2 * WANTED + SPARE_FDS, 2 * WANTED + SPARE_FDS };
+    struct rlimit now;
+
+    getrlimit(RLIMIT_NOFILE, &now);
+    if (now.rlim_cur < r.rlim_cur && setrlimit(RLIMIT_NOFILE, &r) < 0) {
+        now.rlim_cur = now.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &now);
+    }
+    getrlimit(RLIMIT_NOFILE, &now);
+    if (now.rlim_cur >= r.rlim_cur)
+        return WANTED;
+    return (int)(now.rlim_cur - SPARE_FDS) / 2;
+}
+
+static void on_echo(sio_socket *socket, sio_event *event, void *user)
+{
+    (void)user;
+    sio_emit(socket, "echo", sio_arg(event, 0));
+}
+
+static void test_broadcast(void)
+{
+    int count = most_clients(), got = 0;
+    double start = seconds(), joined, told;
+    size_t before;
+    sio_stats s;
+
+    T_CASE("%d idle clients, one broadcast, all leave", count);
+    CHECK(world_open(&w, NULL), "no server");
+    sio_on(sio_of(w.server, "/"), "echo", on_echo, NULL);
+    before = in_use();
+    for (int i = 0; i < count; i++) {
+        fds[i] = world_client(&w);
+        if (fds[i] < 0)
+            break;
+    }
+    joined = seconds();
+    sio_get_stats(w.server, &s);
+    CHECK(s.sockets == (size_t)count, "%zu sockets", s.sockets);
+    if (!SANITIZED)
+        printf("# %zu bytes of memory per idle client\n",
+               (in_use() - before) / (size_t)count);
+
+    sio_emit(sio_of(w.server, "/"), "news", sio_string("to all"));
+    world_turn(&w);
+    told = seconds();
+    for (int i = 0; i < count; i++)
+        got +=
+            strcmp(world_frames(&w, fds[i]), "T:42[\"news\",\"to all\"]|") == 0;
+    CHECK(got == count, "%d got it", got);
+    sio_get_stats(w.server, &s);
+    CHECK(s.queued_bytes == 0, "%zu bytes are left", s.queued_bytes);
+    printf("# joined in %.2f s, told all in %.3f s\n", joined - start,
+           told - joined);
+
+    for (int i = 0; i < count; i++)
+        close(fds[i]);
+    for (int i = 0; i < count / 32; i++)
+        world_turn(&w);
+    world_check_empty(&w);
+    world_close(&w);
+}
+
+/* ------------------------------------------------------------------ floods --
+ */
+
+static void bad_requests(void)
+{
+    /* clang-format off */
+    static const char *const requests[] = {
+        "\x16\x03\x01\x02garbage\r\n\r\n",
+        "GET / HTTP/1.1\r\n\r\n",
+        "GET /socket.io/?EIO=4 HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /socket.io/?EIO=3&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /socket.io/?EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAAAAAA HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf",
+        "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+        "GET /socket.io/?EIO=4&transport=tobi HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc",
+        "GET /socket.io/?EIO=4&transport=poll",
+    };
+    /* clang-format on */
+
+    for (size_t i = 0; i < COUNT(requests); i++)
+        world_raw(&w, "%s", requests[i]);
+}
+
+static void bad_packets(void)
+{
+    static const char *const packets[] = {
+        "4",      "42",   "42{}",  "42[\"disconnect\"]", "451-[\"x\"]", "45",
+        "44\"\"", "4a",   "40",    "42/nope,[\"x\"]",    "2",           "x",
+        "461-",   "43[]", "4599-", "42[\"x\",]"
+    };
+
+    for (size_t i = 0; i < COUNT(packets); i++) {
+        int fd = world_client(&w);
+
+        world_send_text(&w, fd, packets[i]);
+        world_send_binary(&w, fd, "\0\1", 2);
+        if (i % 2)
+            world_write(&w, fd, "\xff\xff\xff", 3);
+        world_hang_up(&w, fd);
+    }
+}
+
+static void flood(int rounds)
+{
+    for (int i = 0; i < rounds; i++) {
+        bad_requests();
+        bad_packets();
+    }
+    world_advance(&w, 100000);
+}
+
+static void test_floods(void)
+{
+    enum { ROUNDS = 200 };
+    size_t before, after;
+    int fd;
+
+    T_CASE("%d bad requests, handshakes and packets leave nothing behind",
+           ROUNDS * 27);
+    CHECK(world_open(&w, NULL), "no server");
+    sio_on(sio_of(w.server, "/"), "echo", on_echo, NULL);
+    flood(2); /* fills what is kept to be used again */
+    before = in_use();
+    flood(ROUNDS);
+    after = in_use();
+    if (!SANITIZED)
+        CHECK(after == before, "%zu bytes in use, %zu before", after, before);
+    world_check_empty(&w);
+    fd = world_client(&w);
+    world_send_text(&w, fd, "42[\"echo\",1]");
+    CHECK_FRAMES(&w, fd, "T:42[\"echo\",1]|");
+    world_hang_up(&w, fd);
+    world_check_empty(&w);
+    world_close(&w);
+}
+
+int main(void)
+{
+    test_broadcast();
+    test_floods();
+    return t_done();
+}
