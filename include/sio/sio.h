@@ -4,7 +4,7 @@
  *   types.h   results, strings, the value type     server.h  options, run, stop
  *   value.h   making values                        socket.h  handlers, rooms
  *   event.h   reading events, acknowledging        emit.h    sending
- *   engine.h  plain Engine.IO
+ *   engine.h  plain Engine.IO                      http.h    own HTTP routes
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,6 +14,7 @@
 #include <sio/emit.h>
 #include <sio/engine.h>
 #include <sio/event.h>
+#include <sio/http.h>
 #include <sio/server.h>
 #include <sio/socket.h>
 #include <sio/types.h>

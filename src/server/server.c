@@ -69,7 +69,8 @@ static void on_request(void *self, struct http_exchange *ex)
     sio_server *server = self;
 
     if (serve_bundle(server, ex) || eng_handle(&server->hub.shard.engine, ex) ||
-        engines_handle(server, ex) || serve_files(server, ex))
+        engines_handle(server, ex) || routes_handle(server, ex) ||
+        serve_files(server, ex))
         return;
     http_respond(ex, &(struct http_response){ .status = 404 });
 }
@@ -210,6 +211,7 @@ sio_server *server_new(const sio_options *options,
     list_init(&server->listeners);
     list_init(&server->mounts);
     list_init(&server->engines);
+    list_init(&server->routes);
     server->stop_mail.run = stop_now;
     net_alarm_init(&server->stop_alarm, stop_look);
     server->path = options_path(server->options.path);
@@ -249,6 +251,7 @@ void sio_server_free(sio_server *server)
     engines_shut(server);
     http_server_close(&server->http);
     engines_destroy(server);
+    routes_destroy(server);
     so_hub_destroy(&server->hub);
     net_loop_destroy(&server->loop);
     list_for_each_safe(it, next, &server->mounts)

@@ -3,7 +3,7 @@
  * endpoints behind HTTP.
  *
  *   listener --> http_server --> on_request: client bundle, Socket.IO's engine,
- *                                plain engines, files; else 404
+ *                                plain engines, routes, files; else 404
  *
  * SPDX-License-Identifier: MIT
  */
@@ -32,7 +32,7 @@ struct sio_server {
     struct net_loop loop;
     struct http_server http;
     struct so_hub hub;
-    struct list listeners, mounts, engines;
+    struct list listeners, mounts, engines, routes;
     uint16_t port;
     struct net_mail stop_mail;
     atomic_bool stop_posted;
@@ -54,6 +54,10 @@ bool engines_handle(sio_server *server, struct http_exchange *ex);
 void engines_shut(sio_server *server);
 void engines_destroy(sio_server *server);
 void engines_count(const sio_server *server, sio_stats *stats);
+
+/* --- routes.c: the program's own routes --- */
+bool routes_handle(sio_server *server, struct http_exchange *ex);
+void routes_destroy(sio_server *server);
 
 void server_engine_options(struct eng_options *out, const sio_options *o,
                            const char *path, const char *cors_origin);

@@ -203,6 +203,8 @@ void so_socket_leave(sio_socket *socket, const char *reason);
 void so_socket_deliver(void *part, sio_socket *socket, sio_packet *packet,
                        unsigned flags);
 int so_socket_attach(sio_socket *socket); /* to the adapter */
+/* A query parameter as text: see sio_request_query(). */
+int so_query_text(sio_str query, sio_str key, char *out, size_t size);
 
 /* --- ack.c --- */
 void so_ack_received(sio_socket *socket, struct sio_event *answer);

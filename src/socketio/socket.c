@@ -532,12 +532,9 @@ sio_str sio_request_header(const sio_socket *socket, const char *name)
     return r ? http_field_value(r, str_of(name)) : (sio_str){ NULL, 0 };
 }
 
-int sio_request_query(const sio_socket *socket, const char *key, char *out,
-                      size_t size)
+int so_query_text(sio_str query, sio_str key, char *out, size_t size)
 {
-    const struct http_request *r = request_of(socket);
-    sio_str raw =
-        r ? http_query_value(r->query, str_of(key)) : (sio_str){ NULL, 0 };
+    sio_str raw = http_query_value(query, key);
     char *text;
     int len;
 
@@ -550,6 +547,14 @@ int sio_request_query(const sio_socket *socket, const char *key, char *out,
                     out, size);
     free(text);
     return len;
+}
+
+int sio_request_query(const sio_socket *socket, const char *key, char *out,
+                      size_t size)
+{
+    const struct http_request *r = request_of(socket);
+
+    return r ? so_query_text(r->query, str_of(key), out, size) : SIO_E_RANGE;
 }
 
 sio_str sio_request_url(const sio_socket *socket)

@@ -1,0 +1,71 @@
+/*
+ * http.h -- a program's own HTTP routes, on the same ports as Socket.IO.
+ *
+ *     static void health(sio_http_request *request, void *user)
+ *     {
+ *         sio_http_respond(request, 200, "text/plain", "ok", 2);
+ *     }
+ *     ...
+ *     sio_on_request(server, "GET", "/health", health, NULL);
+ *
+ * A request is the handler's from the call until sio_http_respond(), which it
+ * must call exactly once, at once or later; if the client goes away in between,
+ * that call just frees the request. Socket.IO's own path comes first, then
+ * routes, then files; what matches nothing is answered 404.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SIO_HTTP_H
+#define SIO_HTTP_H
+
+#include <sio/server.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct sio_http_request sio_http_request;
+typedef void (*sio_http_fn)(sio_http_request *request, void *user);
+
+/*
+ * Handle requests of `method` ("GET" also means HEAD) for exactly `path`
+ * (compared as sent, without the query). Both are copied. The handler is called
+ * on the loop when the whole body is there; a body over max_http_buffer_size is
+ * answered 413.
+ *
+ * Returns  SIO_OK, SIO_E_INVAL (a path without leading "/"), SIO_E_NOMEM.
+ * Thread   before sio_run(), or the loop's.
+ */
+SIO_API int sio_on_request(sio_server *server, const char *method,
+                           const char *path, sio_http_fn fn, void *user);
+
+/* Slices that live until the handler returns; p NULL when absent. Header names
+ * are given in lower case. Within the handler only. */
+SIO_API sio_str sio_http_method(const sio_http_request *request);
+SIO_API sio_str sio_http_path(const sio_http_request *request);
+SIO_API sio_str sio_http_header(const sio_http_request *request,
+                                const char *name);
+SIO_API sio_str sio_http_body(const sio_http_request *request);
+
+/* A query parameter, decoded: copies at most size - 1 bytes and a NUL, returns
+ * the whole length, or SIO_E_RANGE when there is none. Within the handler. */
+SIO_API int sio_http_query(const sio_http_request *request, const char *key,
+                           char *out, size_t size);
+
+/*
+ * Answer and free the request.
+ *
+ * content_type  NULL: no such field
+ * body          copied; may be NULL when n is 0
+ * Returns       SIO_OK; SIO_E_NOMEM: the client gets 503 instead
+ * Thread        any
+ */
+SIO_API int sio_http_respond(sio_http_request *request, int status,
+                             const char *content_type, const void *body,
+                             size_t n);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SIO_HTTP_H */
