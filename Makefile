@@ -55,6 +55,9 @@ say = @printf '  %-5s %s\n' '$(1)' '$@'
 Q := @
 endif
 
+# What sets up and builds by itself uses every core, unless told otherwise.
+JOBS := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 all: $(LIB) $(SO) demos
 
 help:
@@ -118,7 +121,7 @@ demos: $(DEMOS:%=$(OUT)/demo/%)
 #: make demo            set up, build and run the chat, print its URL (PORT=3000)
 PORT ?= 3000
 demo: setup-demo
-	@$(MAKE) --no-print-directory demos
+	+@$(MAKE) --no-print-directory $(JOBS) demos
 	$(OUT)/demo/chat $(PORT)
 
 #: make servers         the servers of tests/servers, for outside checks
@@ -154,7 +157,7 @@ $(OUT)/flow/%: $(OUT)/obj/tests/flow/%.o $(TEST_OBJS)
 
 #: make test            set up what is missing, then run every test
 test: setup
-	@$(MAKE) --no-print-directory BUILD=$(BUILD) test-only
+	+@$(MAKE) --no-print-directory $(JOBS) BUILD=$(BUILD) test-only
 test-only: $(LIB) $(SO) demos servers $(TESTS) $(OUT)/libsioproto.a
 	@sh tests/run.sh $(OUT) $(TESTS)
 #: make check           unit and flow tests only: needs no network, no Node
@@ -188,7 +191,7 @@ build/fuzz/%: tests/fuzz/%.c $(PROTO) $(CORE) \
 	$(call say,FUZZ)
 	$(Q)clang $(FUZZ_FLAGS) -o $@ $< $(PROTO) $(CORE) $(LIBS)
 fuzz: setup
-	@$(MAKE) --no-print-directory $(FUZZ:%=build/fuzz/%)
+	+@$(MAKE) --no-print-directory $(JOBS) $(FUZZ:%=build/fuzz/%)
 	@sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ)
 
 #: make bench           server CPU per event: floor, Node, libsio (an hour)

@@ -208,6 +208,12 @@ void net_loop_attach(struct net_loop *loop)
     net_loop_read_clock(loop);
 }
 
+void net_loop_deliver(struct net_loop *loop)
+{
+    net_loop_attach(loop);
+    run_mail(loop);
+}
+
 int net_loop_run(struct net_loop *loop)
 {
     int r = 0;

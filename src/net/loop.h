@@ -113,6 +113,11 @@ int net_loop_run(struct net_loop *loop);
 /* The calling thread runs the base itself (a borrowed event_base). */
 void net_loop_attach(struct net_loop *loop);
 
+/* Run the mail that is there, on the calling thread, which has the loop from
+ * here on: for the owner of a loop that has ended, before it frees what the
+ * mail may be about. */
+void net_loop_deliver(struct net_loop *loop);
+
 /* One turn without waiting: ready I/O, due timers, mail, tail. For tests. */
 void net_loop_poll(struct net_loop *loop);
 

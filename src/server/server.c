@@ -243,6 +243,7 @@ void sio_server_free(sio_server *server)
 {
     if (!server)
         return;
+    net_loop_deliver(&server->loop); /* other threads may have come too late */
     close_listeners(server);
     net_signal_unwatch(&server->sigint);
     net_signal_unwatch(&server->sigterm);

@@ -76,6 +76,8 @@ export async function startProgram(command, args, pattern) {
   const ended = new Promise((resolve) => child.once("close", (code, signal) => resolve({ code, signal })));
   const program = { child, pid: child.pid, ended, stdout: "", stderr: "" };
   child.stderr.on("data", (data) => (program.stderr += data));
+  // It does not keep a finished (or failed) test file from ending.
+  for (const handle of [child, child.stdout, child.stderr]) handle.unref();
   process.once("exit", () => child.kill("SIGKILL"));
 
   const lines = createInterface({ input: child.stdout });
