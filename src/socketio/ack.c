@@ -126,6 +126,7 @@ int sio_answer_values(sio_pending_ack *ack, const sio_value *values,
 
 /* What one sio_emit_ack() asked: of one socket, or of many. */
 struct so_question {
+    struct list node; /* in shard->questions */
     struct net_alarm timeout;
     struct so_shard *shard;
     sio_reply_fn on_reply;
@@ -156,6 +157,7 @@ static void question_free(struct so_question *q)
 {
     list_for_each_safe(it, next, &q->acks)
         ack_free(container_of(it, struct so_ack, in_question));
+    list_remove(&q->node);
     net_alarm_stop(q->shard->loop, &q->timeout);
     for (size_t i = 0; i < q->bin.count; i++)
         free((char *)(uintptr_t)q->bin.items[i].p);
@@ -278,6 +280,15 @@ void so_acks_abandon(sio_socket *socket)
     }
 }
 
+/* The server stops: whoever still waits hears it now. */
+void so_questions_end(struct so_shard *shard)
+{
+    while (!list_empty(&shard->questions))
+        question_done(
+            container_of(shard->questions.next, struct so_question, node),
+            SIO_E_STATE);
+}
+
 static struct so_question *question_new(struct so_shard *shard,
                                         const sio_target *target,
                                         sio_reply_fn on_reply, void *user)
@@ -290,6 +301,7 @@ static struct so_question *question_new(struct so_shard *shard,
     q->on_reply = on_reply;
     q->user = user;
     q->many = !target->socket;
+    list_init(&q->node);
     list_init(&q->acks);
     net_alarm_init(&q->timeout, on_timeout);
     grow_init(&q->text, ANSWERS_MAX);
@@ -298,6 +310,7 @@ static struct so_question *question_new(struct so_shard *shard,
         free(q);
         return NULL;
     }
+    list_append(&shard->questions, &q->node);
     return q;
 }
 

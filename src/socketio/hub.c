@@ -19,6 +19,7 @@ static int shard_init(struct so_hub *hub, struct net_loop *loop,
 
     shard->hub = hub;
     shard->loop = loop;
+    list_init(&shard->questions);
     r = eng_init(&shard->engine, loop, engine_options, &so_engine_ops, shard);
     if (r < 0)
         return r;
@@ -49,6 +50,7 @@ int so_hub_init(struct so_hub *hub, struct net_loop *loop,
 void so_hub_shut(struct so_hub *hub)
 {
     eng_shut(&hub->shard.engine, EIO_CLOSE_SERVER_SHUTDOWN);
+    so_questions_end(&hub->shard);
 }
 
 void so_hub_destroy(struct so_hub *hub)

@@ -122,6 +122,7 @@ struct so_shard {
     struct net_loop *loop;
     struct engine engine;
     struct net_timer_queue connect_timeouts;
+    struct list questions;     /* of ack.c: what sio_emit_ack() waits for */
     struct grow scratch;       /* one packet being encoded */
     struct sp_attachments bin; /* its attachments */
     struct so_partial *spare;  /* for the next binary packet */
@@ -209,6 +210,7 @@ int so_query_text(sio_str query, sio_str key, char *out, size_t size);
 /* --- ack.c --- */
 void so_ack_received(sio_socket *socket, struct sio_event *answer);
 void so_acks_abandon(sio_socket *socket);
+void so_questions_end(struct so_shard *shard);
 
 /* --- emit.c --- */
 /* Encode into shard->scratch, Engine.IO's "4" first; attachments to bin. */

@@ -6,27 +6,28 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Socket as Engine } from "engine.io-client";
 import { WebSocket } from "ws";
-import { collect, http, next, Polling, TestServer, until } from "./harness.mjs";
+import { collect, http, next, Polling, RS, TestServer, until } from "./harness.mjs";
 
 const server = await TestServer.start();
-const MESSAGES = [...Array(50).keys()];
 
 function openWebSocket(sid) {
   return new WebSocket(`ws://127.0.0.1:${server.port}/socket.io/?EIO=4&transport=websocket&sid=${sid}`);
 }
 
-function every2ms(count, fn) {
-  return new Promise((resolve) => {
-    let i = 0;
-    const timer = setInterval(() => {
-      fn(i++);
-      if (i === count) resolve(clearInterval(timer));
-    }, 2);
-  });
+// Calls fn(0), fn(1), ... every 2 ms: at least 50 times, and beyond `upgraded`,
+// so that some are under way while the transports change. Resolves with how many.
+async function everyTwoMs(upgraded, fn) {
+  let more = 10;
+  let over = false;
+  upgraded.then(() => (over = true));
+  for (let i = 0; ; fn(i++)) {
+    if (i >= 50 && over && more-- === 0) return i;
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
 }
 
 for (let round = 1; round <= 5; round++) {
-  test(`E131: socket.io-client, 50 messages each way across an upgrade, round ${round}`, async () => {
+  test(`E131: socket.io-client, 50 messages and more each way across an upgrade, round ${round}`, async () => {
     const client = server.make();
     const upgraded = next(client.io, "open").then(() => next(client.io.engine, "upgrade"));
     await next(client, "connect");
@@ -34,37 +35,54 @@ for (let round = 1; round <= 5; round++) {
     const burst = collect(client, "burst");
     const acks = [];
     client.emit("burst", 50);
-    await every2ms(50, (i) => {
+    const n = await everyTwoMs(upgraded, (i) => {
       client.emit("echo", i);
       client.emit("ack", i, (value) => acks.push(value));
     });
     const [transport] = await upgraded;
     assert.equal(transport.name, "websocket"); // E132
-    await echoes.until(50);
+    await echoes.until(n);
     await burst.until(50);
-    await until("all acknowledgements", () => acks.length === 50);
+    await until("all acknowledgements", () => acks.length === n);
     assert.equal((await client.emitWithAck("whoami")).transport, "websocket");
-    assert.deepEqual([...echoes], MESSAGES);
-    assert.deepEqual([...burst], MESSAGES);
-    assert.deepEqual(acks, MESSAGES);
+    const sent = [...Array(n).keys()];
+    assert.deepEqual([...echoes], sent);
+    assert.deepEqual(acks, sent);
+    assert.deepEqual([...burst], sent.slice(0, 50));
     client.disconnect();
   });
 
-  test(`E131: engine.io-client, 50 messages each way across an upgrade, round ${round}`, async () => {
+  test(`E131: engine.io-client, 50 messages and more each way across an upgrade, round ${round}`, async () => {
     const engine = new Engine(server.url, { path: "/socket.io/" });
     const messages = collect(engine, "message");
     const upgraded = next(engine, "upgrade");
     await next(engine, "open");
     engine.send("0"); // the Socket.IO packet; the engine puts a "4" before it
     await messages.until(1);
-    await every2ms(50, (i) => engine.send(`2["echo",${i}]`));
-    await upgraded;
-    await messages.until(51);
-    assert.deepEqual(messages.slice(1), MESSAGES.map((i) => `2["echo",${i}]`));
+    const n = await everyTwoMs(upgraded, (i) => engine.send(`2["echo",${i}]`));
+    await messages.until(1 + n);
+    assert.deepEqual(messages.slice(1), Array.from({ length: n }, (_, i) => `2["echo",${i}]`));
     assert.equal(engine.transport.name, "websocket");
     engine.close();
   });
 }
+
+test("what waits for a poll when the upgrade completes comes as frames, in order", async () => {
+  const session = await Polling.open(server);
+  const ws = openWebSocket(session.handshake.sid);
+  await next(ws, "open");
+  const frames = collect(ws, "message");
+  ws.send("2probe");
+  await frames.until(1);
+  await session.post(`42["burst",3]${RS}451-["echo",{"_placeholder":true,"num":0},"é"]${RS}bAQID${RS}42["echo","last"]`);
+  ws.send("5");
+  await frames.until(7);
+  assert.deepEqual(frames.slice(1).map(([data, binary]) => (binary ? data.toString("hex") : data.toString())), [
+    '42["burst",0]', '42["burst",1]', '42["burst",2]',
+    '451-["echo",{"_placeholder":true,"num":0},"é"]', "010203", '42["echo","last"]',
+  ]);
+  ws.close();
+});
 
 test("E120: messages sent in the connect handler arrive once", async () => {
   const client = server.make();

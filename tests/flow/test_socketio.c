@@ -8,6 +8,8 @@
 
 #include "tests/flow/world.h"
 
+#include <unistd.h>
+
 static char seen[4096]; /* what handlers have seen */
 
 __attribute__((format(printf, 1, 2))) static void note(const char *fmt, ...)
@@ -317,6 +319,23 @@ static void test_asking(struct world *w)
     world_close(w);
 }
 
+static void test_asking_at_the_end(struct world *w)
+{
+    int a, b;
+
+    T_CASE("asking everybody: the server stops before the answers");
+    open_server(w, NULL);
+    a = world_client(w);
+    b = world_client(w);
+    seen[0] = 0;
+    world_send_text(w, a, "42[\"ask all\"]");
+    world_send_text(w, b, "430[2]");
+    world_close(w);
+    CHECK(strstr(seen, "reply -4 1 2;"), "seen: %s", seen);
+    close(a);
+    close(b);
+}
+
 static void test_leaving(struct world *w)
 {
     int fd;
@@ -448,6 +467,7 @@ int main(void)
     test_binary(&w);
     test_rooms(&w);
     test_asking(&w);
+    test_asking_at_the_end(&w);
     test_leaving(&w);
     test_violations(&w);
     test_timeouts(&w);
