@@ -83,7 +83,9 @@ typedef void (*sio_reply_fn)(int error, sio_event *answers, void *user);
 
 /* Asking a single socket needs no timeout: without one it waits until the
  * socket leaves. Asking several without one is SIO_E_INVAL. When this does not
- * return SIO_OK, on_reply is not called. Loop thread. */
+ * return SIO_OK (SIO_E_STATE:
+ * the socket is gone, or the server stops), on_reply is not called. Loop
+ * thread. */
 SIO_API int sio_emit_ack_values(sio_target target, sio_reply_fn on_reply,
                                 void *user, const char *event,
                                 const sio_value *values, size_t count);

@@ -400,7 +400,8 @@ int sio_emit_ack_values(sio_target target, sio_reply_fn on_reply, void *user,
 
     if (r == SIO_OK && target.overflow)
         r = SIO_E_LIMIT;
-    if (r == SIO_OK && target.socket && !target.socket->client)
+    if (r == SIO_OK && (nsp->part.shard->engine.shut ||
+                        (target.socket && !target.socket->client)))
         r = SIO_E_STATE;
     if (r == SIO_OK && !target.socket && !target.timeout_ms)
         r = SIO_E_INVAL;
