@@ -82,10 +82,9 @@ SIO_API int sio_socket_emit_values(sio_socket *socket, const char *event,
 typedef void (*sio_reply_fn)(int error, sio_event *answers, void *user);
 
 /* Asking a single socket needs no timeout: without one it waits until the
- * socket leaves. Asking several without one is SIO_E_INVAL. When this does not
- * return SIO_OK (SIO_E_STATE:
- * the socket is gone, or the server stops), on_reply is not called. Loop
- * thread. */
+ * socket leaves. Asking several without one is SIO_E_INVAL; a socket that is
+ * gone, or a server that stops, SIO_E_STATE. Unless this returns SIO_OK,
+ * on_reply is not called. Loop thread. */
 SIO_API int sio_emit_ack_values(sio_target target, sio_reply_fn on_reply,
                                 void *user, const char *event,
                                 const sio_value *values, size_t count);

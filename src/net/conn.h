@@ -128,8 +128,8 @@ void net_conn_resume(struct net_conn *c);
 void net_conn_feed(struct net_conn *c, uint8_t *data, size_t len);
 
 /* Write out what is queued, then FIN; drop what still arrives; close when the
- * peer's FIN comes, or when nothing could be written for linger_ms. The owner is
- * out at once: no further callback. */
+ * peer's FIN comes, or when nothing could be written for linger_ms. The owner
+ * is out at once: no further callback. */
 void net_conn_finish(struct net_conn *c, uint32_t linger_ms);
 
 /* Close now, drop the queue. No further callback. Legal more than once. */

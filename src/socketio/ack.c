@@ -153,12 +153,18 @@ static void ack_free(struct so_ack *ack)
     free(ack);
 }
 
-static void question_free(struct so_question *q)
+/* Out of every list: the program is told once, whatever it does then. */
+static void question_unlink(struct so_question *q)
 {
     list_for_each_safe(it, next, &q->acks)
         ack_free(container_of(it, struct so_ack, in_question));
     list_remove(&q->node);
     net_alarm_stop(q->shard->loop, &q->timeout);
+}
+
+static void question_free(struct so_question *q)
+{
+    question_unlink(q);
     for (size_t i = 0; i < q->bin.count; i++)
         free((char *)(uintptr_t)q->bin.items[i].p);
     sp_attachments_free(&q->bin);
@@ -166,20 +172,14 @@ static void question_free(struct so_question *q)
     free(q);
 }
 
-/* An event without arguments, for what brought no answer. */
-static void no_answers(struct sio_event *event, sio_socket *socket)
-{
-    memset(event, 0, sizeof *event);
-    event->packet.type = SP_ACK;
-    so_event_init(event, socket, 0);
-}
-
-/* Tell the program, once; the question is gone afterwards. */
+/* Tell the program what several sockets have answered, or that the one that was
+ * asked has not; the question is gone afterwards. */
 static void question_done(struct so_question *q, int error)
 {
-    struct sio_event event;
+    struct sio_event event = { .packet = { .type = SP_ACK } };
 
-    no_answers(&event, NULL);
+    question_unlink(q);
+    so_event_init(&event, NULL, 0);
     if (q->many && grow_append_byte(&q->text, ']') == SIO_OK &&
         json_cut_array(grow_str(&q->text), JSON_DEPTH_LIMIT, event.packet.argv,
                        SP_ARGS, &event.packet.argc) == SIO_OK) {
@@ -253,7 +253,7 @@ void so_ack_received(sio_socket *socket, struct sio_event *answer)
         if (--q->waiting == 0)
             question_done(q, SIO_OK);
     } else if (q) {
-        ack_free(ack);
+        question_unlink(q);
         q->on_reply(SIO_OK, answer, q->user);
         question_free(q);
     }
@@ -267,16 +267,11 @@ void so_acks_abandon(sio_socket *socket)
     while (!list_empty(&socket->acks)) {
         struct so_ack *ack =
             container_of(socket->acks.next, struct so_ack, in_socket);
-        struct so_question *q = ack->question;
-        struct sio_event none;
 
-        ack_free(ack);
-        if (q->many)
-            continue;
-        no_answers(&none, socket);
-        q->on_reply(SIO_E_STATE, &none, q->user);
-        so_event_release(&none);
-        question_free(q);
+        if (ack->question->many)
+            ack_free(ack);
+        else
+            question_done(ack->question, SIO_E_STATE);
     }
 }
 

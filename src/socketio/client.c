@@ -134,6 +134,21 @@ static void on_disconnect_packet(struct so_client *client, sio_str nsp)
         so_socket_leave(socket, "client namespace disconnect");
 }
 
+/* Attachments are kept for those only who may send them. */
+static void on_binary_header(struct so_client *client,
+                             const struct sp_packet *p)
+{
+    sio_socket *socket = so_client_socket(client, p->nsp);
+
+    if (!socket || socket->state != SO_CONNECTED) {
+        so_client_violation(client, "binary packet for a namespace not joined");
+        return;
+    }
+    client->partial = so_partial_new(client->shard, p);
+    if (!client->partial)
+        so_client_violation(client, "out of memory");
+}
+
 static void on_packet(struct so_client *client, struct sio_event *slot)
 {
     struct sp_packet *p = &slot->packet;
@@ -156,9 +171,7 @@ static void on_packet(struct so_client *client, struct sio_event *slot)
         break;
     case SP_BINARY_EVENT:
     case SP_BINARY_ACK:
-        client->partial = so_partial_new(client->shard, p);
-        if (!client->partial)
-            so_client_violation(client, "out of memory");
+        on_binary_header(client, p);
         break;
     default:
         so_client_violation(client, "packet type only a server may send");

@@ -249,6 +249,13 @@ for (const [name, body] of Object.entries({ "a pong nobody waits for": "3", "a p
   });
 }
 
+check("POST of invalid UTF-8: replaced by U+FFFD, the session lives", async () => {
+  const session = await Polling.open(server);
+  await session.post(Buffer.from('42["echo","a\xffb\xc3"]', "latin1"));
+  assert.deepEqual((await session.poll()).bytes, Buffer.from('42["echo","a\ufffdb\ufffd"]'));
+  await session.post("1");
+});
+
 check("E71, CVE-2026-59725: application/octet-stream: 400 and the session ends", async () => {
   const session = await Polling.open(server);
   const answer = await session.post("4x", { "content-type": "application/octet-stream" });

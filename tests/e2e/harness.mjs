@@ -175,7 +175,10 @@ export function http(server, { method = "GET", path = "/socket.io/", query = {},
     const req = request({ host: "127.0.0.1", port: server.port, method, path: target, headers, agent }, (res) => {
       const chunks = [];
       res.on("data", (chunk) => chunks.push(chunk));
-      res.on("end", () => resolve({ status: res.statusCode, headers: res.headers, body: Buffer.concat(chunks).toString() }));
+      res.on("end", () => {
+        const bytes = Buffer.concat(chunks);
+        resolve({ status: res.statusCode, headers: res.headers, bytes, body: bytes.toString() });
+      });
       res.on("error", reject);
     });
     req.on("error", reject);

@@ -301,6 +301,10 @@ static void start_server(pthread_t *loop, int *result)
     sio_use(sio_of(server, "/admin"), decide_later, NULL);
     CHECK(sio_listen(server, "127.0.0.1:0", NULL) == SIO_OK, "cannot listen");
     CHECK(pthread_create(loop, NULL, run_server, result) == 0, "no thread");
+    /* Nobody knows yet whether the loop runs, or that there is no one to hear.
+     */
+    for (int i = 0; i < EMITS; i++)
+        CHECK(sio_emit(nsp, "early", sio_int(i)) == SIO_OK, "emit failed");
 }
 
 /* The events of one emitter come in its order, each of them once. */

@@ -3,8 +3,11 @@
  * byte chooses what has happened before: nothing (raw HTTP), a WebSocket, a
  * polling session, an upgrade under way. What follows are steps:
  *
- *   kind, length, bytes    raw bytes; a text or binary frame; a POST; a poll;
- *                          or so many hundred milliseconds pass
+ *   kind, length, bytes    raw bytes, at once or one by one; a text or binary
+ *                          frame; a POST; a poll; or so many hundred
+ *                          milliseconds pass
+ *
+ * A step marked HOLD goes out with the next one, in the same segment.
  *
  * Afterwards everything hangs up, time passes, every counter must be zero, and
  * an innocent client must get its echo.
@@ -20,6 +23,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define HOLD 8        /* bit of a step's kind */
 #define CONNECTIONS 8 /* that one input may open */
 #define UPGRADE                                     \
     "Upgrade: websocket\r\nConnection: Upgrade\r\n" \
@@ -32,7 +36,10 @@ static sio_server *server;
 static uint64_t now_ms = 1000000;
 static int fds[CONNECTIONS];
 static size_t fd_count;
-static int main_fd;       /* where bytes and frames go */
+static int main_fd; /* where bytes and frames go */
+static bool holding;
+static uint8_t held[4096]; /* bytes for main_fd that wait for the next step */
+static size_t held_len;
 static char sid[21];      /* of the polling session, if any */
 static char got[1 << 16]; /* what came back last */
 
@@ -172,6 +179,17 @@ static void put(int fd, const void *bytes, size_t n)
 {
     const uint8_t *at = bytes;
 
+    if (fd == main_fd && (holding || held_len)) {
+        if (n > sizeof held - held_len)
+            return;
+        memcpy(held + held_len, bytes, n);
+        held_len += n;
+        if (holding)
+            return;
+        at = held;
+        n = held_len;
+        held_len = 0;
+    }
     while (n) {
         ssize_t k = send(fd, at, n, MSG_NOSIGNAL);
 
@@ -290,10 +308,14 @@ static void prepare(uint8_t how)
 
 static void step(uint8_t kind, const uint8_t *p, size_t n)
 {
+    holding = kind & HOLD;
     switch (kind % 8) {
     case 0:
-    case 1:
         put(main_fd, p, n);
+        break;
+    case 1:
+        for (size_t i = 0; i < n; i++)
+            put(main_fd, p + i, 1);
         break;
     case 2:
     case 3:
@@ -358,8 +380,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         data += 2 + n;
         size -= 2 + n;
     }
+    holding = false;
+    put(main_fd, "", 0);
     while (fd_count)
         close(fds[--fd_count]);
+    main_fd = -1;
     check_left();
     check_innocent();
     check_left();

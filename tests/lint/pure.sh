@@ -5,7 +5,7 @@
 # sanitizers and gcov call is theirs).
 allow='^(mem(cpy|move|set|cmp|chr)|str(len|cmp|ncmp|chr)|snprintf|__snprintf_chk|
 SHA1|SHA256|strtod|localeconv|__ctype_b_loc|isnan|isinf|
-malloc|calloc|realloc|free|abort|__assert_fail|__stack_chk_fail|
+malloc|calloc|realloc|free|abort|__assert_fail|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|
 __(asan|ubsan|tsan|gcov|llvm)_[A-Za-z0-9_]+|__sanitizer_[A-Za-z0-9_]+|
 cJSON_[A-Za-z0-9]+|(in|de)flate[A-Za-z0-9_]*)$'
 defined=$(nm -g --defined-only "$1" | awk 'NF == 3 { print $3 }')
