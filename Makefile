@@ -168,8 +168,8 @@ asan tsan debug:
 	@$(MAKE) --no-print-directory BUILD=$@ test
 #: make coverage        line coverage of protocol/ and src/ by all tests
 coverage:
-	@$(MAKE) --no-print-directory BUILD=coverage test
-	@sh tests/coverage.sh build/coverage
+	@$(MAKE) --no-print-directory BUILD=coverage test; status=$$?; \
+	    sh tests/coverage.sh build/coverage; exit $$status
 
 #: make lint            layers, purity, exports, banned calls, format
 lint: $(OUT)/libsioproto.a $(LIB)
