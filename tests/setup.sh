@@ -23,7 +23,7 @@ demo) packages=$build browser='' ;;
     exit 2
     ;;
 esac
-command -v node >/dev/null || packages="$packages nodejs npm"
+command -v npm >/dev/null || packages="$packages nodejs npm"
 
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT

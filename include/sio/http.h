@@ -10,8 +10,9 @@
  *
  * A request is the handler's from the call until sio_http_respond(), which it
  * must call exactly once, at once or later; if the client goes away in between,
- * that call just frees the request. Socket.IO's own path comes first, then
- * routes, then files; what matches nothing is answered 404.
+ * that call just frees the request. After sio_server_free() it must not be
+ * made. Socket.IO's own path comes first, then routes, then files; what matches
+ * nothing is answered 404.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -55,10 +56,9 @@ SIO_API int sio_http_query(const sio_http_request *request, const char *key,
 /*
  * Answer and free the request.
  *
- * content_type  NULL: no such field
- * body          copied; may be NULL when n is 0
- * Returns       SIO_OK; SIO_E_NOMEM: the client gets 503 instead
- * Thread        any
+ * content_type  NULL: no such field; SIO_E_INVAL, and 500 for the client, when
+ * it holds a line end body          copied; may be NULL when n is 0 Returns
+ * SIO_OK; SIO_E_NOMEM: the client gets 503 instead Thread        any
  */
 SIO_API int sio_http_respond(sio_http_request *request, int status,
                              const char *content_type, const void *body,

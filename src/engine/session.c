@@ -240,7 +240,7 @@ void eng_send_binary(struct eng_session *s, sio_str data)
     size_t before = s->out.len;
 
     if (s->state == EIO_WEBSOCKET)
-        websocket_send(s->ws, WS_BINARY, data);
+        websocket_send_binary(s->ws, data);
     else if (eng_is_open(s))
         polling_queued(s, before, eio_payload_append_binary(&s->out, data));
 }
@@ -261,13 +261,24 @@ static int append_payload(struct grow *out, struct sio_packet *p)
     return grow_append(out, payload->data, payload->len);
 }
 
+static void append_frames(struct eng_ws *ws, const struct sio_packet *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const struct eng_part *part = &p->parts[i];
+
+        if (part->binary && ws->base64)
+            websocket_send_binary(ws, eng_part_data(part));
+        else
+            net_conn_append_buf(ws->conn, part->frame);
+    }
+}
+
 void eng_send_packet(struct eng_session *s, struct sio_packet *p)
 {
     size_t before = s->out.len;
 
     if (s->state == EIO_WEBSOCKET) {
-        for (size_t i = 0; i < p->count; i++)
-            net_conn_append_buf(s->ws->conn, p->parts[i].frame);
+        append_frames(s->ws, p);
     } else if (eng_is_open(s)) {
         polling_queued(s, before, append_payload(&s->out, p));
     }

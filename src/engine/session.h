@@ -53,6 +53,7 @@ struct eng_ws {
     struct eng_session *session; /* NULL when CLOSING */
     struct net_conn *conn;
     enum eng_ws_phase phase;
+    bool base64; /* the client has asked for text frames only: "b64" */
     struct ws_reader reader;
     struct net_timer timeout; /* of the upgrade, or of the closing handshake */
     struct net_timer noop;    /* while PROBING, after the probe */
@@ -106,6 +107,8 @@ void websocket_handshake(struct engine *e, struct http_exchange *ex);
 struct eng_ws *websocket_accept(struct engine *e, struct http_exchange *ex,
                                 enum eng_ws_phase phase, struct eng_session *s);
 void websocket_send(struct eng_ws *ws, enum ws_op op, sio_str data);
+/* A binary message, in the form that the client wants. */
+void websocket_send_binary(struct eng_ws *ws, sio_str data);
 /* Send a close frame (`code` WS_CLOSE_NO_STATUS: an empty one) and wait for the
  * peer's; the session is out of it. */
 void websocket_close(struct eng_ws *ws, unsigned code);

@@ -62,17 +62,13 @@ static void flush_to_websocket(struct eng_session *s)
 
     s->engine->buffered -= s->out.len;
     if (s->out.len) {
-        char *end = (char *)s->out.data + s->out.len;
-
         eio_payload_init(&it, (char *)s->out.data, s->out.len);
-        while (eio_payload_next(&it, &p) == 1) {
-            /* of a text packet, the digit stands before its data */
-            sio_str frame =
-                p.binary ? p.data : (sio_str){ p.data.p - 1, p.data.n + 1 };
-
-            if (frame.p + frame.n <= end)
-                websocket_send(s->ws, p.binary ? WS_BINARY : WS_TEXT, frame);
-        }
+        while (eio_payload_next(&it, &p) == 1)
+            if (p.binary)
+                websocket_send_binary(s->ws, p.data);
+            else /* with the digit, which stands before the data */
+                websocket_send(s->ws, WS_TEXT,
+                               (sio_str){ p.data.p - 1, p.data.n + 1 });
     }
     grow_free(&s->out);
 }

@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "protocol/base/base64.h"
 #include "protocol/engineio/payload.h"
 #include "protocol/websocket/handshake.h"
 #include "src/engine/session.h"
@@ -49,6 +50,25 @@ void websocket_send(struct eng_ws *ws, enum ws_op op, sio_str data)
     size_t n = ws_encode_head(head, op, data.n, NULL);
 
     net_conn_append2(ws->conn, head, n, data.p, data.n);
+}
+
+void websocket_send_binary(struct eng_ws *ws, sio_str data)
+{
+    uint8_t head[WS_HEAD_MAX], *out;
+    size_t n = 1 + BASE64_LEN(data.n), k;
+
+    if (!ws->base64) {
+        websocket_send(ws, WS_BINARY, data);
+        return;
+    }
+    k = ws_encode_head(head, WS_TEXT, n, NULL);
+    out = net_conn_reserve(ws->conn, k + n);
+    if (!out)
+        return;
+    memcpy(out, head, k);
+    out[k] = 'b';
+    base64_encode((char *)out + k + 1, data.p, data.n);
+    net_conn_commit(ws->conn, k + n);
 }
 
 static void send_close(struct eng_ws *ws, unsigned code, sio_str reason)
@@ -313,6 +333,7 @@ struct eng_ws *websocket_accept(struct engine *e, struct http_exchange *ex,
     };
     sio_str subprotocol;
     enum ws_handshake_result verdict = ws_handshake_check(&h, &subprotocol);
+    bool base64 = http_query_value(r->query, STR("b64")).n > 0;
     struct eng_ws *ws;
 
     if (verdict != WS_HANDSHAKE_OK) {
@@ -332,6 +353,7 @@ struct eng_ws *websocket_accept(struct engine *e, struct http_exchange *ex,
     ws->engine = e;
     ws->session = s;
     ws->phase = phase;
+    ws->base64 = base64; /* read before: the request went with the 101 */
     ws_reader_init(&ws->reader, WS_SERVER, e->options.max_payload);
     net_timer_init(&ws->timeout);
     net_timer_init(&ws->noop);

@@ -166,10 +166,16 @@ int sio_http_respond(sio_http_request *request, int status,
     struct net_loop *loop = &request->server->loop;
     int r = SIO_OK;
 
+    if (content_type && strpbrk(content_type, "\r\n")) {
+        r = SIO_E_INVAL;
+        status = 500;
+        content_type = NULL;
+        n = 0;
+    }
     if (net_loop_is_current(loop)) {
         respond_here(request, status, str_of(content_type),
                      (sio_str){ body, n }, NULL);
-        return SIO_OK;
+        return r;
     }
     request->status = status;
     request->content_type = content_type ? strdup(content_type) : NULL;

@@ -133,6 +133,20 @@ int echo_websocket(struct world *w)
     return fd;
 }
 
+int echo_begin_post(struct world *w, const char *query, const char *fields,
+                    const char *body)
+{
+    char head[512];
+    int fd = world_connect(w);
+    int n = snprintf(head, sizeof head,
+                     "POST %s?%s HTTP/1.1\r\nHost: x\r\n%s\r\n%s", w->path,
+                     query, fields, body);
+
+    if (fd >= 0)
+        world_write(w, fd, head, (size_t)n);
+    return fd;
+}
+
 int echo_probe(struct world *w, const char *query)
 {
     char upgrade[160];

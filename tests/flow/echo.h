@@ -36,6 +36,11 @@ bool echo_session(struct world *w, char query[128]);
 /* A WebSocket, its OPEN packet read. */
 int echo_websocket(struct world *w);
 
+/* Begin a POST on a connection of its own, which is returned: fields are whole
+ * lines, the body may be less than they announce. */
+int echo_begin_post(struct world *w, const char *query, const char *fields,
+                    const char *body);
+
 /* "2probe" is answered; -1 when not. */
 int echo_probe(struct world *w, const char *query);
 

@@ -99,13 +99,8 @@ static void test_websocket_server(void)
     close_echo();
 }
 
-static void test_websocket_client(void)
+static void test_close_frames(void)
 {
-    static const char request[] =
-        "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n"
-        "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     /* clang-format off */
     static const struct {
         const char *name, *bytes;
@@ -135,6 +130,11 @@ static void test_websocket_client(void)
         world_hang_up(&w, fd);
         close_echo();
     }
+}
+
+static void test_messages_before_close(void)
+{
+    int fd;
 
     T_CASE("5.6 messages before the client's close are answered");
     open_echo();
@@ -147,6 +147,11 @@ static void test_websocket_client(void)
     CHECK_FRAMES(&w, fd, "T:4a|C|EOF");
     world_hang_up(&w, fd);
     close_echo();
+}
+
+static void test_lost(void)
+{
+    int fd;
 
     for (int reset = 0; reset < 2; reset++) {
         T_CASE("5.6 the connection is gone: %s", reset ? "reset" : "FIN");
@@ -158,6 +163,16 @@ static void test_websocket_client(void)
         CHECK_MATCH(e.seen, "open;close transport close;");
         close_echo();
     }
+}
+
+static void test_lost_handshake(void)
+{
+    static const char request[] =
+        "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n"
+        "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    int fd;
 
     T_CASE("E61 the client is gone right after its handshake");
     open_echo();
@@ -171,9 +186,9 @@ static void test_websocket_client(void)
 /* ---------------------------------------------------------------- polling --
  */
 
-static void test_polling_server(void)
+static void test_close_without_messages(void)
 {
-    int poll, post;
+    int poll;
 
     T_CASE("8.2 E55 E210 nobody polls: the next one gets 6, 1");
     open_session();
@@ -192,6 +207,11 @@ static void test_polling_server(void)
     CHECK_MATCH(e.seen, "open;close forced close;");
     world_hang_up(&w, poll);
     close_echo();
+}
+
+static void test_close_with_messages(void)
+{
+    int poll;
 
     T_CASE("8.2 E83 E88 messages wait: two polls, the second one closes");
     open_session();
@@ -211,7 +231,10 @@ static void test_polling_server(void)
     world_hang_up(&w, poll);
     CHECK_MATCH(world_get(&w, query), "6" RS "1");
     close_echo();
+}
 
+static void test_close_unfetched(void)
+{
     T_CASE("8.2 nobody ever polls: dropped after 30 s");
     open_session();
     world_advance(&w, 24000); /* so that no ping timeout comes first */
@@ -233,19 +256,15 @@ static void test_polling_server(void)
     CHECK_MATCH(world_post(&w, query, "1"), "ok");
     CHECK_MATCH(e.seen, "open;close transport close;");
     close_echo();
+}
+
+static void test_close_with_post(void)
+{
+    int post;
 
     T_CASE("8.2 E70 close() while a POST arrives: it is cut off");
     open_session();
-    post = world_connect(&w);
-    {
-        char head[256];
-        int n = snprintf(head, sizeof head,
-                         "POST /engine.io/?%s HTTP/1.1\r\nHost: x\r\n"
-                         "Content-Length: 9\r\n\r\n4",
-                         query);
-
-        world_write(&w, post, head, (size_t)n);
-    }
+    post = echo_begin_post(&w, query, "Content-Length: 9\r\n", "4");
     echo_close(&w, &e);
     CHECK(world_read(&w, post) == -1, "answered: %s", w.got);
     CHECK_MATCH(e.seen, "open;close transport error;");
@@ -374,8 +393,14 @@ static void test_silent(void)
 int main(void)
 {
     test_websocket_server();
-    test_websocket_client();
-    test_polling_server();
+    test_close_frames();
+    test_messages_before_close();
+    test_lost();
+    test_lost_handshake();
+    test_close_without_messages();
+    test_close_with_messages();
+    test_close_unfetched();
+    test_close_with_post();
     test_polling_client();
     test_server();
     test_silent();

@@ -293,15 +293,6 @@ static void test_bundle(void)
     static const char *const names[] = { "socket.io.js", "socket.io.min.js",
                                          "socket.io.msgpack.min.js",
                                          "socket.io.esm.min.js" };
-    static const char *const others[] = {
-        "socket.io.esm.js",        "package.json",
-        "../secret.txt",           "../client/socket.io.js",
-        "%73ocket.io.js",          "%2e%2e/secret.txt",
-        "sub/socket.io.js",        "socket.io.js/",
-        "socket.io.js.map.map",    "Socket.io.js",
-        "./socket.io.js",          "socket.io.min.js%00",
-        "socket.io.msgpack.min.j",
-    };
     char want[512];
 
     open_server(NULL, NULL);
@@ -327,6 +318,23 @@ static void test_bundle(void)
                     "HTTP/1.1 200 OK\r\nContent-Type: application/json; "
                     "charset=utf-8\r\n*ETag: \"4.8.4\"\r\n*{\"map\":*}");
     }
+    world_check_empty(&w);
+    world_close(&w);
+}
+
+static void test_not_of_bundle(void)
+{
+    static const char *const others[] = {
+        "socket.io.esm.js",        "package.json",
+        "../secret.txt",           "../client/socket.io.js",
+        "%73ocket.io.js",          "%2e%2e/secret.txt",
+        "sub/socket.io.js",        "socket.io.js/",
+        "socket.io.js.map.map",    "Socket.io.js",
+        "./socket.io.js",          "socket.io.min.js%00",
+        "socket.io.msgpack.min.j",
+    };
+
+    open_server(NULL, NULL);
     for (size_t i = 0; i < COUNT(others); i++) {
         T_CASE("E209 not of the bundle: %s", others[i]);
         CHECK_MATCH(world_raw(&w,
@@ -336,7 +344,22 @@ static void test_bundle(void)
                     "HTTP/1.1 400 *");
         CHECK(!strstr(w.got, "secret"), "got %s", w.got);
     }
+    world_check_empty(&w);
+    world_close(&w);
 
+    T_CASE("E209 without client_dir there is no bundle");
+    CHECK(world_open(&w, NULL), "no server");
+    CHECK_MATCH(get("/socket.io/socket.io.js"), "HTTP/1.1 400 *{\"code\":0,*");
+    CHECK_MATCH(get("/"), "HTTP/1.1 404 *Content-Length: 0\r\n*\r\n\r\n");
+    world_check_empty(&w);
+    world_close(&w);
+}
+
+static void test_bundle_requests(void)
+{
+    char want[32];
+
+    open_server(NULL, NULL);
     T_CASE("9 any method; HEAD has no body");
     CHECK_MATCH(world_raw(&w, "POST /socket.io/socket.io.js HTTP/1.1\r\n"
                               "Host: x\r\nContent-Length: 0\r\n\r\n"),
@@ -375,13 +398,6 @@ static void test_bundle(void)
                 "\r\n*bundle");
     world_check_empty(&w);
     world_close(&w);
-
-    T_CASE("E209 without client_dir there is no bundle");
-    CHECK(world_open(&w, NULL), "no server");
-    CHECK_MATCH(get("/socket.io/socket.io.js"), "HTTP/1.1 400 *{\"code\":0,*");
-    CHECK_MATCH(get("/"), "HTTP/1.1 404 *Content-Length: 0\r\n*\r\n\r\n");
-    world_check_empty(&w);
-    world_close(&w);
 }
 
 int main(void)
@@ -397,6 +413,8 @@ int main(void)
         test_prefix();
         test_beside_engine();
         test_bundle();
+        test_not_of_bundle();
+        test_bundle_requests();
     }
     remove_tree();
     return t_done();

@@ -76,6 +76,11 @@ static void test_websocket(void)
     CHECK_FRAMES(&w, fd, "T:2|");
     world_hang_up(&w, fd);
     close_echo();
+}
+
+static void test_traffic(void)
+{
+    int fd;
 
     T_CASE("7.3 the first other packet restarts the timeout, once per ping");
     open_echo();
@@ -112,6 +117,11 @@ static void test_websocket(void)
     CHECK(e.closed == 0, "closed");
     world_hang_up(&w, fd);
     close_echo();
+}
+
+static void test_pong_frames(void)
+{
+    int fd;
 
     T_CASE("5.3 pongs of WebSocket are no pongs of Engine.IO");
     open_echo();
@@ -241,6 +251,8 @@ static void test_many(void)
 int main(void)
 {
     test_websocket();
+    test_traffic();
+    test_pong_frames();
     test_polling();
     test_closing();
     test_many();

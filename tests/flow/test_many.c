@@ -6,7 +6,6 @@
  */
 #include <sio/sio.h>
 
-#include <malloc.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -19,20 +18,7 @@
 #define BLOCK 100
 #define SPARE_FDS (BLOCK + 50) /* epoll, eventfd, stdio ... */
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1 /* mallinfo2() knows nothing of the sanitizer's heap */
-#else
-#define SANITIZED 0
-#endif
-
 static struct world w;
-
-static size_t in_use(void)
-{
-    struct mallinfo2 m = mallinfo2();
-
-    return m.uordblks + m.hblkhd;
-}
 
 static double seconds(void)
 {
@@ -147,11 +133,11 @@ static void test_broadcast(void)
     T_CASE("%d idle clients, one broadcast, all leave", count);
     CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, parking) == 0, "no socketpair");
     CHECK(world_open(&w, NULL) && sio_of(w.server, "/"), "no server");
-    before = in_use();
+    before = world_memory();
     start = seconds();
     join_all(count);
     joined = seconds();
-    after = in_use();
+    after = world_memory();
     sio_get_stats(w.server, &s);
     CHECK(s.sockets == (size_t)count, "%zu sockets", s.sockets);
 
@@ -167,7 +153,7 @@ static void test_broadcast(void)
     close(parking[0]);
     close(parking[1]);
     printf("# joined in %.2f s, told in %.3f s", joined - start, told - joined);
-    if (!SANITIZED)
+    if (after)
         printf(", %zu bytes of memory per idle client",
                (after - before) / (size_t)count);
     printf("\n");
@@ -237,11 +223,10 @@ static void test_floods(void)
     CHECK(world_open(&w, NULL), "no server");
     sio_on(sio_of(w.server, "/"), "echo", on_echo, NULL);
     flood(2); /* fills what is kept to be used again */
-    before = in_use();
+    before = world_memory();
     flood(ROUNDS);
-    after = in_use();
-    if (!SANITIZED)
-        CHECK(after == before, "%zu bytes in use, %zu before", after, before);
+    after = world_memory();
+    CHECK(after == before, "%zu bytes in use, %zu before", after, before);
     world_check_empty(&w);
     fd = world_client(&w);
     world_send_text(&w, fd, "42[\"echo\",1]");

@@ -241,6 +241,31 @@ static void test_binary(struct world *w)
     world_close(w);
 }
 
+/* Engine.IO 1.2: who asks for "b64" gets attachments as base64. */
+static void test_base64(struct world *w)
+{
+    int fd;
+
+    T_CASE("S85 binary over WebSocket with b64: to one, to all");
+    open_server(w, NULL);
+    fd = world_websocket(w, "EIO=4&transport=websocket&b64=1");
+    world_frames(w, fd);
+    world_send_text(w, fd, "40");
+    world_frames(w, fd);
+    world_send_text(w, fd, "451-[\"echo\",{\"_placeholder\":true,\"num\":0}]");
+    world_send_text(w, fd, "bAQID");
+    CHECK_FRAMES(w, fd,
+                 "T:451-[\"echo\",{\"_placeholder\":true,\"num\":0},"
+                 "null]|T:bAQID|");
+    sio_emit(sio_of(w->server, "/"), "all", sio_binary("\1", 1));
+    CHECK_FRAMES(w, fd,
+                 "T:451-[\"all\",{\"_placeholder\":true,\"num\":0}]|"
+                 "T:bAQ==|");
+    world_hang_up(w, fd);
+    world_check_empty(w);
+    world_close(w);
+}
+
 static void test_rooms(struct world *w)
 {
     int a, b, c;
@@ -465,6 +490,7 @@ int main(void)
     test_connect(&w);
     test_namespaces(&w);
     test_binary(&w);
+    test_base64(&w);
     test_rooms(&w);
     test_asking(&w);
     test_asking_at_the_end(&w);

@@ -83,6 +83,11 @@ static void test_dance(void)
     T_CASE("E133 the session ends with its WebSocket");
     CHECK_MATCH(e.seen, "open;hello;close transport close;");
     close_echo();
+}
+
+static void test_noops(void)
+{
+    int poll, fd;
 
     T_CASE("6.2 every poll gets its NOOP, until the probe is over");
     open_session(NULL);
@@ -104,6 +109,11 @@ static void test_dance(void)
     world_hang_up(&w, poll);
     check_polls_on();
     close_echo();
+}
+
+static void test_messages(void)
+{
+    int poll, fd;
 
     T_CASE("6.3 E131 messages during the upgrade: none lost, none twice");
     open_session(NULL);
@@ -127,6 +137,11 @@ static void test_dance(void)
     CHECK_FRAMES(&w, fd, "T:42|B:01021e04|T:4|T:4x|T:43|T:44|");
     world_hang_up(&w, fd);
     close_echo();
+}
+
+static void test_short_ways(void)
+{
+    int poll, fd;
 
     T_CASE("6.4 a poll that still waits when the upgrade completes gets 1");
     open_session(NULL);
@@ -162,6 +177,11 @@ static void test_dance(void)
     CHECK_FRAMES(&w, fd, "T:3probe|T:4hi|");
     world_hang_up(&w, fd);
     close_echo();
+}
+
+static void test_not_offered(void)
+{
+    int fd;
 
     T_CASE("6.12 allow_upgrades only hides the offer");
     {
@@ -284,6 +304,11 @@ static void test_second_websocket(void)
     world_hang_up(&w, second);
     world_hang_up(&w, first);
     close_echo();
+}
+
+static void test_take_over(void)
+{
+    int first, second;
 
     T_CASE("6.11 a session that began on WebSocket is not taken over");
     CHECK(echo_open(&w, &e, NULL), "no server");
@@ -301,7 +326,10 @@ static void test_second_websocket(void)
     world_hang_up(&w, second);
     world_hang_up(&w, first);
     close_echo();
+}
 
+static void test_refused_upgrades(void)
+{
     T_CASE("6.13 CVE-2026-102599 an upgrade with another EIO is refused");
     open_session(NULL);
     for (int i = 0; i < 3; i++) {
@@ -335,7 +363,6 @@ static void test_second_websocket(void)
 /* 6.8: the session goes while a WebSocket is probing. */
 static void test_close_meanwhile(void)
 {
-    sio_options o;
     int fd, poll;
 
     T_CASE("E77 E86 6.8 close() with a poll waiting: both are told");
@@ -371,6 +398,12 @@ static void test_close_meanwhile(void)
     CHECK_MATCH(world_get(&w, query), "6" RS "1");
     CHECK_MATCH(e.seen, "open;close forced close;");
     close_echo();
+}
+
+static void test_lost_meanwhile(void)
+{
+    sio_options o;
+    int fd, poll;
 
     T_CASE("6.8 the client closes over polling");
     open_session(NULL);
@@ -396,16 +429,7 @@ static void test_close_meanwhile(void)
     T_CASE("6.4 a POST still arriving when the upgrade completes is dropped");
     open_session(NULL);
     fd = echo_probe(&w, query);
-    poll = world_connect(&w);
-    {
-        char head[256];
-        int n = snprintf(head, sizeof head,
-                         "POST /engine.io/?%s HTTP/1.1\r\nHost: x\r\n"
-                         "Content-Length: 9\r\n\r\n4",
-                         query);
-
-        world_write(&w, poll, head, (size_t)n);
-    }
+    poll = echo_begin_post(&w, query, "Content-Length: 9\r\n", "4");
     world_send_text(&w, fd, "5");
     CHECK(world_read(&w, poll) == -1, "answered: %s", w.got);
     world_send_text(&w, fd, "4hi");
@@ -493,10 +517,17 @@ static void test_overflow(void)
 int main(void)
 {
     test_dance();
+    test_noops();
+    test_messages();
+    test_short_ways();
+    test_not_offered();
     test_failures();
     test_timeouts();
     test_second_websocket();
+    test_take_over();
+    test_refused_upgrades();
     test_close_meanwhile();
+    test_lost_meanwhile();
     test_heartbeat();
     test_overflow();
     return t_done();

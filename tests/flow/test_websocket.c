@@ -149,7 +149,10 @@ static void test_refusals(void)
         world_turn(&w);
         close_echo();
     }
+}
 
+static void test_refusal_bytes(void)
+{
     T_CASE("1.5 the whole refusal");
     open_echo(NULL);
     CHECK_MATCH(world_raw(&w, "GET /engine.io/?EIO=4&transport=x HTTP/1.1\r\n"
@@ -172,7 +175,10 @@ static void test_refusals(void)
                   "Connection: Upgrade\r\n\r\n");
     CHECK_MATCH(w.got, "HTTP/1.1 404 *");
     close_echo();
+}
 
+static void test_polling_upgrade(void)
+{
     T_CASE("1.5 transport=polling on an upgrade: 101 and an empty close frame");
     {
         char query[128];
@@ -521,6 +527,51 @@ static void test_slow_reader(void)
     close_echo();
 }
 
+/* 1.2: with "b64" binary goes out as text, whatever else the value says. */
+static void test_base64(void)
+{
+    static const char *const values[] = { "1", "0", "x" };
+    char query[128], upgrade[160];
+    int fd;
+
+    for (size_t i = 0; i < COUNT(values); i++) {
+        T_CASE("1.2 b64=%s: binary as base64", values[i]);
+        open_echo(NULL);
+        snprintf(query, sizeof query, DIRECT "&b64=%s", values[i]);
+        fd = world_websocket(&w, query);
+        world_frames(&w, fd);
+        world_send_binary(&w, fd, "\1\2\3\4", 4);
+        world_send_binary(&w, fd, "", 0);
+        world_send_text(&w, fd, "bAQID");
+        world_send_text(&w, fd, "4text");
+        CHECK_FRAMES(&w, fd, "T:bAQIDBA==|T:b|T:bAQID|T:4text|");
+        world_hang_up(&w, fd);
+        close_echo();
+    }
+
+    T_CASE("1.2 b64 with nothing in it: binary as it is");
+    open_echo(NULL);
+    fd = world_websocket(&w, DIRECT "&b64=");
+    world_frames(&w, fd);
+    world_send_binary(&w, fd, "\1\2\3\4", 4);
+    CHECK_FRAMES(&w, fd, "B:01020304|");
+    world_hang_up(&w, fd);
+    close_echo();
+
+    T_CASE("1.2 b64 of an upgrade: also for what has waited");
+    open_echo(NULL);
+    CHECK(echo_session(&w, query), "no session");
+    snprintf(upgrade, sizeof upgrade, DIRECT "&%s&b64=1",
+             strstr(query, "sid="));
+    CHECK_MATCH(world_post(&w, query, "bAQID"), "ok");
+    fd = world_websocket(&w, upgrade);
+    world_send_text(&w, fd, "5");
+    world_send_binary(&w, fd, "\1", 1);
+    CHECK_FRAMES(&w, fd, "T:bAQID|T:bAQ==|");
+    world_hang_up(&w, fd);
+    close_echo();
+}
+
 /* Both the sender and the reader keep up: nothing is lost however much it is.
  */
 static void test_volume(void)
@@ -552,6 +603,8 @@ int main(void)
 {
     test_handshake();
     test_refusals();
+    test_refusal_bytes();
+    test_polling_upgrade();
     test_costly_fields();
     test_frames();
     test_limits();
@@ -559,6 +612,7 @@ int main(void)
     test_fragments();
     test_ping_flood();
     test_slow_reader();
+    test_base64();
     test_volume();
     return t_done();
 }

@@ -95,6 +95,9 @@ bool world_match(const char *text, const char *pattern);
 #define CHECK_FRAMES(w, fd, pattern) \
     CHECK_MATCH(world_frames((w), (fd)), pattern)
 
+/* Bytes of the heap in use; 0 under a sanitizer, whose heap cannot be asked. */
+size_t world_memory(void);
+
 /* Every client has left: NULL, or the counter of live things that is not zero.
  */
 const char *world_left(struct world *w);

@@ -15,7 +15,7 @@ check() {
     if said=$("$@" 2>&1); then
         echo "ok - lint: $name"
     else
-        echo "$said" | sed 's/^/# /'
+        printf '%s\n' "$said" | sed 's/^/# /'
         echo "not ok - lint: $name"
         failed=1
     fi

@@ -108,8 +108,8 @@ function imageBody(bytes, author) {
 
 const underway = new Map(); // id -> tick of an own message
 
-const TICKS = "M1.500 6.500l3 3 6.500-7";
-const SECOND = "M7.500 9.500l6.500-7";
+const FIRST = "M1.5 6.5l3 3 6.5-7";
+const SECOND = "M7.5 9.5l6.5-7";
 
 function newTick() {
   const tick = element("span", "tick");
@@ -117,7 +117,7 @@ function newTick() {
 
   svg.setAttribute("viewBox", "0 0 15 11");
   svg.setAttribute("aria-hidden", "true");
-  for (const [d, name] of [[TICKS, "first"], [SECOND, "second"]]) {
+  for (const [d, name] of [[FIRST, "first"], [SECOND, "second"]]) {
     const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
     path.setAttribute("d", d);
     path.setAttribute("class", name);
@@ -375,6 +375,7 @@ socket.io.on("open", () => {
 });
 socket.on("disconnect", () => {
   showTransport("offline");
+  underway.clear(); // their receipts went to a connection that is gone
   $("people").replaceChildren();
   $("head-count").textContent = "";
 });
