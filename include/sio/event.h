@@ -30,8 +30,7 @@ SIO_API size_t sio_arg_count(const sio_event *event);
  * objects; numbers are SIO_INT when integral within 2^53, else SIO_NUMBER. */
 SIO_API sio_kind sio_arg_kind(const sio_event *event, size_t i);
 
-/* The decoded text, NUL-terminated (it may hold NULs: see *n). n may be NULL.
- */
+/* The decoded text, NUL-terminated; it may hold NULs: see *n. n may be NULL. */
 SIO_API int sio_arg_string(sio_event *event, size_t i, const char **out,
                            size_t *n);
 /* SIO_E_RANGE also for a number that is not integral or beyond +-(2^53 - 1). */
@@ -71,8 +70,8 @@ SIO_API int sio_ack_values(sio_event *event, const sio_value *values,
 
 /* Take the acknowledgement out of the event, to be given later: once, from any
  * thread, by sio_answer() (which frees the handle), or sio_answer_drop() to
- * never give it. NULL when none was asked for or it was given already, or out
- * of memory. */
+ * never give it; not after sio_server_free(). NULL when none was asked for, or
+ * it was given already, or out of memory. */
 SIO_API sio_pending_ack *sio_ack_later(sio_event *event);
 SIO_API int sio_answer_values(sio_pending_ack *ack, const sio_value *values,
                               size_t count);

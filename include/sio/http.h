@@ -56,9 +56,11 @@ SIO_API int sio_http_query(const sio_http_request *request, const char *key,
 /*
  * Answer and free the request.
  *
- * content_type  NULL: no such field; SIO_E_INVAL, and 500 for the client, when
- * it holds a line end body          copied; may be NULL when n is 0 Returns
- * SIO_OK; SIO_E_NOMEM: the client gets 503 instead Thread        any
+ * content_type  NULL: no such field; no line ends
+ * body          copied; may be NULL when n is 0
+ * Returns       SIO_OK; SIO_E_INVAL (a line end in content_type: the client
+ *               gets 500); SIO_E_NOMEM (it gets 503)
+ * Thread        any
  */
 SIO_API int sio_http_respond(sio_http_request *request, int status,
                              const char *content_type, const void *body,

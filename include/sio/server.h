@@ -49,9 +49,9 @@ typedef struct sio_options {
 
     const char *cors_origin; /* NULL: no CORS headers; "*" or one origin */
 
-    const char
-        *client_dir; /* NULL; folder of socket.io.js and its siblings
-                        (npm: socket.io/client-dist), served under path */
+    /* NULL; folder of socket.io.js and its siblings, served under path: npm has
+     * it as socket.io/client-dist. */
+    const char *client_dir;
 
     uint32_t max_attachments;   /* 10: binary attachments per packet */
     uint32_t max_json_depth;    /* 1000: nesting of a packet's payload */
@@ -79,8 +79,9 @@ SIO_API void sio_options_init_sized(sio_options *options, size_t size);
  *
  * options  NULL: the defaults. Borrowed until return.
  * Returns  NULL when the options are invalid, or out of memory; what is wrong
- * is told to options->log at level ERROR. Thread   any; the server belongs to
- * the thread that will run it.
+ *          is told to options->log at level ERROR.
+ * Thread   any; until sio_run() the thread that calls this counts as the
+ *          loop's.
  */
 SIO_API sio_server *sio_server_new(const sio_options *options);
 

@@ -64,7 +64,7 @@ SIO_API int sio_on_disconnect(sio_namespace *nsp, sio_disconnect_fn fn,
  * sio_next_error() exactly once, at once or later, from any thread. Middlewares
  * run in order; the first error ends it. Meanwhile sio_connected() is false. If
  * the client goes away in between, `next` stays valid and its call does
- * nothing.
+ * nothing. After sio_server_free() it must not be made.
  */
 SIO_API int sio_use(sio_namespace *nsp, sio_middleware_fn fn, void *user);
 SIO_API void sio_next_ok(sio_next *next);

@@ -79,8 +79,7 @@ typedef struct sio_value {
     double number;
     const void *data; /* bytes, text, or the tree */
     size_t size;      /* bytes at data */
-    /* SIO_RAW_JSON: what {"_placeholder":true,"num":N} in the text stands for
-     */
+    /* SIO_RAW_JSON: what {"_placeholder":true,"num":N} in it stands for */
     const sio_str *attachments;
     size_t attachment_count;
 } sio_value;

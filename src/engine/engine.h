@@ -42,8 +42,7 @@ struct eng_options {
 
 /* What goes up. */
 struct eng_ops {
-    /* A session is open; its OPEN packet is queued. Not SIO_OK: closed again.
-     */
+    /* A session is open, its OPEN packet queued. Not SIO_OK: closed again. */
     int (*on_open)(void *self, struct eng_session *s);
     /* A message. `data` (writable) is good until on_batch() returned, however
      * it arrived. */
@@ -103,8 +102,8 @@ size_t engine_fields(const struct engine *e, struct http_field *fields);
 
 /* --- sessions --- */
 
-const char *
-eng_sid(const struct eng_session *s); /* secret: never log it whole */
+/* It authenticates the client: never log it whole. */
+const char *eng_sid(const struct eng_session *s);
 void eng_set_user(struct eng_session *s, void *user);
 void *eng_user(const struct eng_session *s);
 enum eio_state eng_state(const struct eng_session *s);

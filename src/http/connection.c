@@ -170,8 +170,7 @@ static void watch_anew(struct http_connection *h)
     net_timer_stop(&h->whole);
 }
 
-/* ----------------------------------------------------------------- answers --
- */
+/* -------------------------------------------------------------- answers -- */
 
 /* "100 Continue", once the handler has not refused and all before is sent. */
 static void let_continue(struct http_exchange *ex)
@@ -231,8 +230,7 @@ void http_connection_advance(struct http_connection *h)
         watch(h);
 }
 
-/* --------------------------------------------------------------- requests --
- */
+/* ------------------------------------------------------------- requests -- */
 
 /* The request has arrived whole, with body[0..n). */
 static void complete(struct http_connection *h, char *body, size_t n)
@@ -324,8 +322,7 @@ static void begin_request(struct http_connection *h)
         begin_body(h);
 }
 
-/* ---------------------------------------------------------------- reading --
- */
+/* -------------------------------------------------------------- reading -- */
 
 /* Between requests: skip empty lines (RFC 9112 2.2), then begin one. */
 static size_t read_start(struct http_connection *h, const uint8_t *p, size_t n)

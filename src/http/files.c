@@ -57,8 +57,7 @@ static sio_str type_of(const char *path)
     return STR("application/octet-stream");
 }
 
-/* ------------------------------------------------------------------ paths --
- */
+/* ---------------------------------------------------------------- paths -- */
 
 /* May this decoded path below the folder be looked at? */
 static bool is_plain(sio_str path)
@@ -130,8 +129,7 @@ static bool resolve(char path[PATH_MAX], const char *folder)
     return true;
 }
 
-/* ---------------------------------------------------------------- reading --
- */
+/* -------------------------------------------------------------- reading -- */
 
 static bool read_exactly(int fd, uint8_t *out, size_t n)
 {
@@ -177,8 +175,7 @@ static struct buf *read_file(const char *path, struct stat *st)
     return b;
 }
 
-/* ------------------------------------------------------------------ files --
- */
+/* ---------------------------------------------------------------- files -- */
 
 /* Is `etag` in the list, compared weakly (RFC 9110 13.1.2)? */
 static bool etag_matches(sio_str list, sio_str etag)
@@ -264,8 +261,7 @@ bool http_serve_file(struct http_exchange *ex, const char *prefix,
     return true;
 }
 
-/* ----------------------------------------------------------------- bundle --
- */
+/* --------------------------------------------------------------- bundle -- */
 
 static const char *const bundle[] = { "socket.io.js", "socket.io.min.js",
                                       "socket.io.msgpack.min.js",

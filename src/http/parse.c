@@ -12,8 +12,7 @@
 
 #include <http_parser.h>
 
-/* ---------------------------------------------------------------- the scan --
- */
+/* ------------------------------------------------------------- the scan -- */
 
 static bool begins_badly(const struct http_scan *s, uint8_t c)
 {
@@ -56,8 +55,7 @@ size_t http_scan(struct http_scan *s, const uint8_t *p, size_t n)
     return used;
 }
 
-/* ---------------------------------------------------------------- the head --
- */
+/* ------------------------------------------------------------- the head -- */
 
 struct head {
     struct http_request *request;
@@ -195,8 +193,7 @@ int http_parse_head(char *head, size_t n, struct http_field *fields,
     return 0;
 }
 
-/* ------------------------------------------------------------------ chunks --
- */
+/* --------------------------------------------------------------- chunks -- */
 
 enum chunk_state {
     CHUNK_SIZE, /* digits, CR */

@@ -17,8 +17,7 @@ sio_str http_field_value(const struct http_request *r, sio_str name)
     return (sio_str){ NULL, 0 };
 }
 
-/* ------------------------------------------------------------------ query --
- */
+/* ---------------------------------------------------------------- query -- */
 
 bool http_next_param(sio_str *rest, sio_str *key, sio_str *value)
 {
@@ -91,8 +90,7 @@ bool http_has_token(sio_str value, sio_str token)
     return false;
 }
 
-/* ------------------------------------------------------------------- copy --
- */
+/* ----------------------------------------------------------------- copy -- */
 
 static size_t text_size(const struct http_request *r)
 {

@@ -45,8 +45,7 @@ const char *http_status_text(int status)
     }
 }
 
-/* ------------------------------------------------------------------ pieces --
- */
+/* --------------------------------------------------------------- pieces -- */
 
 static char *put(char *out, sio_str s)
 {
@@ -95,8 +94,7 @@ static size_t fields_size(const struct http_field *fields, size_t n)
     return size;
 }
 
-/* -------------------------------------------------------------------- Date --
- */
+/* ----------------------------------------------------------------- Date -- */
 
 static char *put_two(char *out, int number)
 {
@@ -149,8 +147,7 @@ static sio_str date_field(struct http_server *s)
     return (sio_str){ s->date, LENGTH };
 }
 
-/* -------------------------------------------------------------- the answer --
- */
+/* ----------------------------------------------------------- the answer -- */
 
 /* Where the bytes of an answer go. NULL: the connection has failed. */
 static char *begin_output(struct http_exchange *ex, size_t most)

@@ -222,8 +222,7 @@ void net_conn_flush_all(struct net_loop *loop)
     }
 }
 
-/* --------------------------------------------------------------- the ends --
- */
+/* ------------------------------------------------------------- the ends -- */
 
 static void conn_free(struct net_deferred *d)
 {
@@ -304,8 +303,7 @@ void net_conn_finish(struct net_conn *c, uint32_t linger_ms)
     net_conn_touch(c);
 }
 
-/* ------------------------------------------------------------ the opening --
- */
+/* ---------------------------------------------------------- the opening -- */
 
 int net_conn_open(struct net_loop *loop, int fd, const struct net_address *peer,
                   size_t max_queued, const struct net_conn_ops *ops, void *self,

@@ -243,8 +243,7 @@ void net_loop_poll(struct net_loop *loop)
     run_tail(loop);
 }
 
-/* ------------------------------------------------------ beginning and end --
- */
+/* ---------------------------------------------------- beginning and end -- */
 
 /* One thread runs the base, so it needs no locks; descriptors are never
  * duplicated, so changes of interest may be collected until the next wait. */

@@ -198,8 +198,7 @@ void net_conn_commit(struct net_conn *c, size_t used)
     count_queued(c, used);
 }
 
-/* ---------------------------------------------------------------- writing --
- */
+/* -------------------------------------------------------------- writing -- */
 
 /* Hand the first chunks to the kernel; *offered is their length. */
 static ssize_t write_pieces(struct net_conn *c, size_t *offered)

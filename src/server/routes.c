@@ -55,8 +55,7 @@ int sio_on_request(sio_server *server, const char *method, const char *path,
     return SIO_OK;
 }
 
-/* ---------------------------------------------------------------- requests --
- */
+/* ------------------------------------------------------------- requests -- */
 
 static void request_free(sio_http_request *request)
 {
@@ -137,8 +136,7 @@ void routes_destroy(sio_server *server)
     list_init(&server->routes);
 }
 
-/* ----------------------------------------------------------------- answers --
- */
+/* -------------------------------------------------------------- answers -- */
 
 static void respond_here(sio_http_request *request, int status,
                          sio_str content_type, sio_str body, struct buf *shared)
@@ -189,8 +187,7 @@ int sio_http_respond(sio_http_request *request, int status,
     return r;
 }
 
-/* --------------------------------------------------------------- accessors --
- */
+/* ------------------------------------------------------------ accessors -- */
 
 static const struct http_request *head(const sio_http_request *request)
 {

@@ -16,8 +16,7 @@
 
 #define ANSWERS_MAX (64u << 20) /* bytes of text that one question gathers */
 
-/* ----------------------------------------------------------------- giving --
- */
+/* --------------------------------------------------------------- giving -- */
 
 static struct sp_message ack_message(const sio_socket *socket, int64_t id,
                                      const sio_value *values, size_t count)
@@ -121,8 +120,7 @@ int sio_answer_values(sio_pending_ack *ack, const sio_value *values,
     return r;
 }
 
-/* ----------------------------------------------------------------- asking --
- */
+/* --------------------------------------------------------------- asking -- */
 
 /* What one sio_emit_ack() asked: of one socket, or of many. */
 struct so_question {

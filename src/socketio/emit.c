@@ -80,8 +80,7 @@ int so_make_packet(struct so_hub *hub, const struct sp_message *m,
     return r;
 }
 
-/* ---------------------------------------------------------------- targets --
- */
+/* -------------------------------------------------------------- targets -- */
 
 sio_target sio_target_namespace(sio_namespace *nsp)
 {
@@ -165,8 +164,7 @@ void so_target_options(const sio_target *t, sio_broadcast_options *o,
         except[o->except_count++] = (sio_str){ t->sender->id, SO_ID_LEN };
 }
 
-/* ------------------------------------------------------ from other threads --
- */
+/* --------------------------------------------------- from other threads -- */
 
 /* A call on its way to the loop, with everything that it borrowed. */
 struct target_mail {
@@ -260,8 +258,7 @@ static int post_emit(const sio_target *target, struct sio_packet *packet)
     return SIO_OK;
 }
 
-/* ---------------------------------------------------------------- emitting --
- */
+/* ------------------------------------------------------------- emitting -- */
 
 static int emit_to_socket(sio_socket *socket, const struct sp_message *m,
                           bool is_volatile)
@@ -318,8 +315,7 @@ int sio_emit_values(sio_target target, const char *event,
     return r;
 }
 
-/* ------------------------------------------------------------ disconnecting --
- */
+/* -------------------------------------------------------- disconnecting -- */
 
 struct disconnect_list {
     sio_socket **sockets;

@@ -169,6 +169,11 @@ test("chat: an image arrives as it was sent, and its tick says delivered", { ski
 test("chat: the page in light and dark, and on a phone", { skip }, async () => {
   await bob.getByRole("textbox", { name: "Message", exact: true }).pressSequentially("What a view");
   await sees(ann, "#typing", "Bob is typing");
+  for (const page of [ann, bob]) // the newest line is in view
+    await settled(page, () => {
+      const log = document.querySelector("#log");
+      return log.scrollHeight - log.scrollTop - log.clientHeight < 2;
+    });
   await shot(ann, "light");
   await shot(bob, "dark");
   const cleo = await open({ width: 390, height: 780 });

@@ -41,8 +41,7 @@ static int held_poll(void)
     return world_poll(&w, strstr(query, "sid=") + 4);
 }
 
-/* -------------------------------------------------------------- WebSocket --
- */
+/* ------------------------------------------------------------ WebSocket -- */
 
 static void test_websocket_server(void)
 {
@@ -183,8 +182,7 @@ static void test_lost_handshake(void)
     close_echo();
 }
 
-/* ---------------------------------------------------------------- polling --
- */
+/* -------------------------------------------------------------- polling -- */
 
 static void test_close_without_messages(void)
 {
@@ -314,8 +312,7 @@ static void test_polling_client(void)
     close_echo();
 }
 
-/* ----------------------------------------------------------------- server --
- */
+/* --------------------------------------------------------------- server -- */
 
 /* 8.3 to 8.5: everything at once, in every state that a session can be in. */
 static void test_server(void)

@@ -115,8 +115,7 @@ static const char *get(const char *target)
     return world_raw(&w, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", target);
 }
 
-/* ------------------------------------------------------------------ files --
- */
+/* ---------------------------------------------------------------- files -- */
 
 static void test_served(void)
 {
@@ -285,8 +284,7 @@ static void test_beside_engine(void)
     world_close(&w);
 }
 
-/* ----------------------------------------------------------------- bundle --
- */
+/* --------------------------------------------------------------- bundle -- */
 
 static void test_bundle(void)
 {

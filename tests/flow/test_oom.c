@@ -117,8 +117,7 @@ static bool open_server(void)
     return true;
 }
 
-/* --------------------------------------------------------------- the story --
- */
+/* ------------------------------------------------------------ the story -- */
 
 static void polling(char query[160])
 {

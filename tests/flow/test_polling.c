@@ -29,8 +29,7 @@ static void close_echo(void)
     world_close(&w);
 }
 
-/* ----------------------------------------------------------------- bodies --
- */
+/* --------------------------------------------------------------- bodies -- */
 
 /* 3.1: what a POST means, with no poll waiting. `poll` is the next GET's. */
 static void test_bodies(void)

@@ -37,8 +37,7 @@ static int ask(const char *method, const char *target, const char *body)
     return status;
 }
 
-/* --------------------------------------------------------------- requests --
- */
+/* ------------------------------------------------------------- requests -- */
 
 /* 1.1: a prefix test on the raw target. */
 static void test_paths(void)
@@ -301,8 +300,7 @@ static void test_cors(void)
     world_close(&w);
 }
 
-/* -------------------------------------------------------------- handshake --
- */
+/* ------------------------------------------------------------ handshake -- */
 
 static void test_handshake(void)
 {

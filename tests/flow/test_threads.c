@@ -194,8 +194,7 @@ static void *elsewhere(void *(*fn)(void *arg), void *arg)
     return result;
 }
 
-/* ------------------------------------------------------------- the client --
- */
+/* ----------------------------------------------------------- the client -- */
 
 static bool read_all(int fd, void *out, size_t n)
 {
@@ -282,8 +281,7 @@ static sio_socket *join(int fd)
     return take(&new_socket);
 }
 
-/* ------------------------------------------------------------------ tests --
- */
+/* ---------------------------------------------------------------- tests -- */
 
 static void start_server(pthread_t *loop, int *result)
 {

@@ -34,8 +34,7 @@ static void close_echo(void)
     world_close(&w);
 }
 
-/* -------------------------------------------------------------- handshake --
- */
+/* ------------------------------------------------------------ handshake -- */
 
 static void test_handshake(void)
 {
@@ -251,8 +250,7 @@ static void test_costly_fields(void)
     close_echo();
 }
 
-/* ----------------------------------------------------------------- frames --
- */
+/* --------------------------------------------------------------- frames -- */
 
 /* Send bytes to a new session, whole and byte by byte; both times this comes
  * back, and the application sees this. */

@@ -378,8 +378,7 @@ const char *world_frames(struct world *w, int fd)
     return spelled;
 }
 
-/* ----------------------------------------------------------------- checks --
- */
+/* --------------------------------------------------------------- checks -- */
 
 bool world_match(const char *text, const char *pattern)
 {

@@ -49,8 +49,7 @@ static void must(bool ok)
         abort();
 }
 
-/* --------------------------------------------------------------- handlers --
- */
+/* ------------------------------------------------------------- handlers -- */
 
 static void on_reply(int error, sio_event *answers, void *user)
 {
@@ -276,8 +275,7 @@ static void polling_session(void)
     memcpy(sid, at + 7, 20);
 }
 
-/* ------------------------------------------------------------------ steps --
- */
+/* ---------------------------------------------------------------- steps -- */
 
 static void prepare(uint8_t how)
 {

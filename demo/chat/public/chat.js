@@ -46,25 +46,33 @@ function complain(text) {
 // ------------------------------------------------------------- conversation
 
 let lastAuthor = null; // whom the line before this one is from
+let following = true;  // is the end of the conversation in view?
+
+$("log").addEventListener("scroll", () => {
+  const log = $("log");
+  following = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+});
+
+// Lines, pictures that have loaded and a keyboard on a phone move the end away.
+function follow() {
+  if (following) $("log").scrollTop = $("log").scrollHeight;
+}
+new ResizeObserver(follow).observe($("log"));
 
 function append(line, author) {
   const log = $("log");
-  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
 
   log.append(line);
   while (log.children.length > LOG_LENGTH) discard(log.firstChild);
   lastAuthor = author;
-  if (atEnd || author === me.name) scrollToEnd();
+  if (author === me.name) following = true;
+  follow();
 }
 
 function discard(line) {
   const image = line.querySelector("img");
   if (image) URL.revokeObjectURL(image.src);
   line.remove();
-}
-
-function scrollToEnd() {
-  $("log").scrollTop = $("log").scrollHeight;
 }
 
 function notice(text) {
@@ -99,7 +107,7 @@ function imageBody(bytes, author) {
   // apart itself and runs no script whatever it gets.
   image.src = URL.createObjectURL(new Blob([bytes]));
   image.alt = `Image from ${author}`;
-  image.addEventListener("load", scrollToEnd, { once: true });
+  image.addEventListener("load", follow, { once: true });
   body.append(image);
   return body;
 }
@@ -137,7 +145,6 @@ function setTick(tick, state, label) {
 async function send(event, value, body) {
   const tick = newTick();
   messageLine(me.name, true, body).append(tick);
-  scrollToEnd();
   try {
     const [error, id] = await new Promise((resolve, reject) =>
       socket.timeout(10000).emit(event, value, (lost, ...answer) =>
