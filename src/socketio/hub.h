@@ -103,6 +103,11 @@ struct so_client {
     struct net_deferred cleanup;
 };
 
+/* Where the walk over an event's arguments has come to. */
+struct so_cursor {
+    size_t next, pos; /* the element that comes next, and where it begins */
+};
+
 /* A received event, or the answers to one of ours. */
 struct sio_event {
     sio_socket *socket; /* NULL: answers of several sockets */
@@ -115,6 +120,7 @@ struct sio_event {
     struct arena arena;
     struct so_tree *trees;
     const char *name;
+    struct so_cursor cursor;
 };
 
 struct so_shard {

@@ -123,6 +123,13 @@ static void on_many(sio_socket *socket, sio_event *event, void *user)
         CHECK(sio_arg_int(event, i, &got) == SIO_OK && got == (int64_t)i,
               "argument %zu is %d", i, (int)got);
     }
+    for (size_t i = 40; i-- > 0;) {
+        int64_t got = -1;
+
+        CHECK(sio_arg_int(event, i, &got) == SIO_OK && got == (int64_t)i,
+              "argument %zu is %d, read backwards", i, (int)got);
+    }
+    CHECK(sio_arg_kind(event, 40) == SIO_NULL, "behind the last");
 }
 
 static void on_binary(sio_socket *socket, sio_event *event, void *user)
