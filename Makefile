@@ -29,7 +29,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 DEFS := -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -D_GNU_SOURCE
 ALL  := -std=c11 $(DEFS) -I. -Iinclude -fPIC -fvisibility=hidden -pthread \
         $(WARN) $(FLAGS.$(BUILD)) $(CFLAGS)
-LIBS := -levent -levent_pthreads -lhttp_parser -lcrypto -lcjson -lm -pthread
+LIBS := -levent -levent_pthreads -lhttp_parser -lcrypto -lcjson -lz -lm -pthread
 
 PROTO   := $(wildcard protocol/*/*.c)
 CORE    := $(filter-out src/daemon/% src/cli/%,$(wildcard src/*/*.c))
