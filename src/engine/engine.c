@@ -9,7 +9,6 @@
 #include "src/engine/session.h"
 #include "src/net/random.h"
 
-#include <stdlib.h>
 
 #define PARAM_MAX 64 /* bytes of a query value that can mean anything to us */
 
@@ -28,7 +27,7 @@ int eng_init(struct engine *e, struct net_loop *loop,
     e->ops = ops;
     e->self = self;
     map_init(&e->sessions, seed);
-    list_init(&e->websockets);
+    http_websockets_init(&e->websockets, loop, options->max_payload);
     net_timer_queue_init(&e->pings, loop, options->ping_interval_ms,
                          session_ping_due);
     net_timer_queue_init(&e->pongs, loop, options->ping_timeout_ms,
@@ -38,8 +37,6 @@ int eng_init(struct engine *e, struct net_loop *loop,
     net_timer_queue_init(&e->noops, loop, ENG_NOOP_MS, upgrade_noop);
     net_timer_queue_init(&e->poll_closes, loop, ENG_POLL_CLOSE_MS,
                          session_poll_never_came);
-    net_timer_queue_init(&e->ws_closes, loop, ENG_WS_CLOSE_MS,
-                         websocket_close_timed_out);
     return SIO_OK;
 }
 
@@ -55,38 +52,12 @@ void eng_shut(struct engine *e, enum eio_close_reason reason)
 void eng_destroy(struct engine *e)
 {
     eng_shut(e, EIO_CLOSE_SERVER_SHUTDOWN);
-    list_for_each_safe(it, next, &e->websockets)
-        websocket_destroy(container_of(it, struct eng_ws, node));
+    http_websockets_destroy(&e->websockets);
     net_timer_queue_close(&e->pings);
     net_timer_queue_close(&e->pongs);
     net_timer_queue_close(&e->upgrades);
     net_timer_queue_close(&e->noops);
     net_timer_queue_close(&e->poll_closes);
-    net_timer_queue_close(&e->ws_closes);
-    engine_release_held(e);
-    free(e->held);
-    e->held = NULL;
-}
-
-bool engine_hold(struct engine *e, uint8_t *memory)
-{
-    if (e->held_count == e->held_cap) {
-        size_t cap = e->held_cap ? e->held_cap * 2 : 8;
-        uint8_t **more = realloc(e->held, cap * sizeof *more);
-
-        if (!more)
-            return false;
-        e->held = more;
-        e->held_cap = cap;
-    }
-    e->held[e->held_count++] = memory;
-    return true;
-}
-
-void engine_release_held(struct engine *e)
-{
-    while (e->held_count)
-        free(e->held[--e->held_count]);
 }
 
 /* ------------------------------------------------------------- refusals -- */
@@ -241,7 +212,7 @@ static void handle_new(struct engine *e, struct http_exchange *ex,
  * closes at once, whatever the sid. */
 static void handle_polling_upgrade(struct engine *e, struct http_exchange *ex)
 {
-    struct eng_ws *ws = websocket_accept(e, ex, ENG_WS_ACTIVE, NULL);
+    struct eng_ws *ws = websocket_accept(e, ex, NULL);
 
     if (ws)
         websocket_close(ws, WS_CLOSE_NO_STATUS);

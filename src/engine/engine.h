@@ -19,12 +19,11 @@
 #include "protocol/engineio/error.h"
 #include "src/engine/packet.h"
 #include "src/http/exchange.h"
+#include "src/http/websocket.h"
 
-#define ENG_SID_LEN 20           /* characters */
-#define ENG_NOOP_MS 100          /* between NOOPs while an upgrade probes */
-#define ENG_POLL_CLOSE_MS 30000  /* a close packet waits so long for a poll */
-#define ENG_WS_CLOSE_MS 30000    /* for the peer's close frame and FIN */
-#define ENG_PONG_QUEUE_MAX 16384 /* bytes queued: pings go unanswered */
+#define ENG_SID_LEN 20          /* characters */
+#define ENG_NOOP_MS 100         /* between NOOPs while an upgrade probes */
+#define ENG_POLL_CLOSE_MS 30000 /* a close packet waits so long for a poll */
 
 enum { ENG_POLLING = 1, ENG_WEBSOCKET = 2 };
 
@@ -66,15 +65,10 @@ struct engine {
     const struct eng_ops *ops;
     void *self;
     struct map sessions; /* by sid */
-    struct list websockets;
-    struct net_timer_queue pings, pongs, upgrades, noops, poll_closes,
-        ws_closes;
+    struct http_websockets websockets;
+    struct net_timer_queue pings, pongs, upgrades, noops, poll_closes;
     uint32_t sid_counter;
     bool shut;
-    /* Memory of gathered messages, kept until the batch is over. */
-    uint8_t **held;
-    size_t held_count, held_cap;
-    size_t websocket_count;
     size_t buffered; /* bytes that wait for polls */
     uint64_t handshakes, refused;
 };

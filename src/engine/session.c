@@ -159,7 +159,6 @@ void session_end_batch(struct eng_session *s)
 
     if (!session_is_closed(s))
         e->ops->on_batch(e->self, s);
-    engine_release_held(e);
 }
 
 /* ------------------------------------------------------------ heartbeat -- */
@@ -195,7 +194,7 @@ bool eng_is_open(const struct eng_session *s)
 bool eng_writable(const struct eng_session *s)
 {
     if (s->state == EIO_WEBSOCKET)
-        return net_conn_writable(s->ws->conn);
+        return http_websocket_writable(&s->ws->ws);
     return eng_is_open(s) && s->poll && s->out.len == 0;
 }
 
@@ -269,7 +268,7 @@ static void append_frames(struct eng_ws *ws, const struct sio_packet *p)
         if (part->binary && ws->base64)
             websocket_send_binary(ws, eng_part_data(part));
         else
-            net_conn_append_buf(ws->conn, part->frame);
+            http_websocket_send_frame(&ws->ws, part->frame);
     }
 }
 
@@ -377,5 +376,5 @@ const struct net_address *eng_peer(const struct eng_session *s)
 
 const char *eng_transport(const struct eng_session *s)
 {
-    return s->ws && s->ws->phase == ENG_WS_ACTIVE ? "websocket" : "polling";
+    return s->ws && s->ws->active ? "websocket" : "polling";
 }

@@ -41,23 +41,14 @@ struct eng_session {
     struct net_deferred cleanup;
 };
 
-enum eng_ws_phase {
-    ENG_WS_PROBING, /* beside a polling session */
-    ENG_WS_ACTIVE,  /* the transport of its session */
-    ENG_WS_CLOSING  /* close frame sent, no session any more */
-};
-
 struct eng_ws {
-    struct list node; /* in engine->websockets */
+    struct http_websocket ws;
     struct engine *engine;
-    struct eng_session *session; /* NULL when CLOSING */
-    struct net_conn *conn;
-    enum eng_ws_phase phase;
+    struct eng_session *session; /* NULL: it is closing */
+    bool active; /* the transport of its session; else probing beside polling */
     bool base64; /* the client has asked for text frames only: "b64" */
-    struct ws_reader reader;
-    struct net_timer timeout; /* of the upgrade, or of the closing handshake */
-    struct net_timer noop;    /* while PROBING, after the probe */
-    struct net_deferred cleanup;
+    struct net_timer timeout; /* of the upgrade */
+    struct net_timer noop;    /* while probing, after the probe */
 };
 
 /* --- session.c --- */
@@ -105,14 +96,13 @@ void polling_detach(struct eng_session *s, sio_str farewell);
 void websocket_handshake(struct engine *e, struct http_exchange *ex);
 /* Answer 101; NULL when the request was refused (and answered). */
 struct eng_ws *websocket_accept(struct engine *e, struct http_exchange *ex,
-                                enum eng_ws_phase phase, struct eng_session *s);
+                                struct eng_session *s);
 void websocket_send(struct eng_ws *ws, enum ws_op op, sio_str data);
 /* A binary message, in the form that the client wants. */
 void websocket_send_binary(struct eng_ws *ws, sio_str data);
 /* Send a close frame (`code` WS_CLOSE_NO_STATUS: an empty one) and wait for the
  * peer's; the session is out of it. */
 void websocket_close(struct eng_ws *ws, unsigned code);
-void websocket_destroy(struct eng_ws *ws); /* at once, with its connection */
 
 /* --- upgrade.c --- */
 void upgrade_begin(struct eng_session *s, struct http_exchange *ex);
@@ -121,14 +111,9 @@ void upgrade_on_text(struct eng_ws *ws, sio_str text);
 void upgrade_fail(struct eng_ws *ws);
 void upgrade_timed_out(struct net_timer *timer);
 void upgrade_noop(struct net_timer *timer);
-void websocket_close_timed_out(struct net_timer *timer);
 
 /* --- engine.c --- */
 void engine_refuse(struct engine *e, struct http_exchange *ex,
                    enum eio_refusal code, const char *context);
-/* Keep the memory of a message until the batch is over. False: out of memory,
- * the caller keeps it. */
-bool engine_hold(struct engine *e, uint8_t *memory);
-void engine_release_held(struct engine *e);
 
 #endif

@@ -18,8 +18,7 @@ void upgrade_begin(struct eng_session *s, struct http_exchange *ex)
 {
     struct engine *e = s->engine;
     bool may = s->state == EIO_POLLING || s->state == EIO_CLOSING;
-    struct eng_ws *ws = websocket_accept(
-        e, ex, may ? ENG_WS_PROBING : ENG_WS_ACTIVE, may ? s : NULL);
+    struct eng_ws *ws = websocket_accept(e, ex, may ? s : NULL);
 
     if (!ws)
         return;
@@ -86,7 +85,7 @@ static void complete(struct eng_ws *ws)
     net_timer_stop(&ws->noop);
     net_task_cancel(&s->flush);
     polling_detach(s, STR("1"));
-    ws->phase = ENG_WS_ACTIVE;
+    ws->active = true;
     flush_to_websocket(s);
     if (closing)
         session_close(s, EIO_CLOSE_FORCED_CLOSE, NULL);

@@ -224,7 +224,7 @@ void engines_count(const sio_server *server, sio_stats *stats)
             &engine_at((struct list *)(uintptr_t)it)->engine;
 
         stats->sessions += map_count(&e->sessions);
-        stats->websockets += e->websocket_count;
+        stats->websockets += e->websockets.count;
         stats->queued_bytes += e->buffered;
         stats->handshakes += e->handshakes;
         stats->refused += e->refused;

@@ -394,7 +394,7 @@ void sio_get_stats(const sio_server *server, sio_stats *out)
         .connections = server->loop.conn_count,
         .requests = server->http.exchange_count,
         .sessions = map_count(&shard->engine.sessions),
-        .websockets = shard->engine.websocket_count,
+        .websockets = shard->engine.websockets.count,
         .sockets = shard->socket_count,
         .pending_acks = shard->ack_count,
         .queued_bytes = server->loop.queued_bytes + shard->engine.buffered,

@@ -492,7 +492,7 @@ static void test_ping_flood(void)
 
         world_write(&w, fd, pings, sizeof pings);
         sio_get_stats(w.server, &s);
-        CHECK(s.queued_bytes <= ENG_PONG_QUEUE_MAX + 127, "%zu bytes wait",
+        CHECK(s.queued_bytes <= HTTP_WS_PONG_MAX + 127, "%zu bytes wait",
               s.queued_bytes);
     }
     CHECK(e.closed == 0, "closed");

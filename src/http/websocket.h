@@ -1,0 +1,116 @@
+/*
+ * websocket.h -- a WebSocket connection: messages up, frames down, the closing
+ * handshake (RFC 6455).
+ *
+ *   http_exchange --> http_websocket_accept() --> 101
+ *   net_conn --> ws_read() --> on_message()*, on_batch() --> owner
+ *   owner --> http_websocket_send() --> net_conn
+ *
+ * A ping is answered here, a pong ignored, a close frame echoed. The owner
+ * embeds struct http_websocket and frees it when on_free() says that it is
+ * over, which comes later than on_close(): the peer's part of the closing
+ * handshake is waited for without the owner.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SRC_HTTP_WEBSOCKET_H
+#define SRC_HTTP_WEBSOCKET_H
+
+#include "protocol/websocket/message.h"
+#include "src/http/exchange.h"
+
+#define HTTP_WS_CLOSE_MS 30000 /* for the peer's close frame and FIN */
+#define HTTP_WS_PONG_MAX 16384 /* bytes queued: pings go unanswered */
+#define HTTP_WS_REASON_MAX 123 /* bytes of a close reason */
+
+struct http_websocket;
+
+/* How a WebSocket ended, when it was not its owner who ended it. */
+struct http_websocket_end {
+    bool orderly;    /* the peer closed or went; else it broke the protocol or
+                        its connection was cut by a limit of ours */
+    unsigned code;   /* the peer's close code, or the one it was given;
+                        WS_CLOSE_ABNORMAL when no close frame came */
+    const char *why; /* for the log; NULL: nothing to say */
+    sio_str reason;  /* the peer's close reason */
+};
+
+struct http_websocket_ops {
+    /* A text or binary message. Its data (writable) is good until on_batch()
+     * returned, however it arrived. */
+    void (*on_message)(struct http_websocket *ws, const struct ws_message *m);
+    /* All messages of one read have been handed up; may be NULL. Also called
+     * before an on_close() that the same input brings. */
+    void (*on_batch)(struct http_websocket *ws);
+    /* The last of the peer: called at most once, not after
+     * http_websocket_close(). */
+    void (*on_close)(struct http_websocket *ws,
+                     const struct http_websocket_end *end);
+    /* Everything queued went to the kernel; may be NULL. */
+    void (*on_drained)(struct http_websocket *ws);
+    /* The connection is gone: at the end of a turn, the last call. */
+    void (*on_free)(struct http_websocket *ws);
+};
+
+/* What the WebSockets of one endpoint share. */
+struct http_websockets {
+    struct net_loop *loop;
+    uint64_t max_message; /* bytes */
+    struct list list;
+    size_t count;
+    struct net_timer_queue closes;
+    /* Memory of gathered messages, kept until their batch is over. */
+    uint8_t **held;
+    size_t held_count, held_cap;
+};
+
+struct http_websocket {
+    struct list node; /* in set->list */
+    struct http_websockets *set;
+    const struct http_websocket_ops *ops;
+    struct net_conn *conn; /* NULL: over */
+    bool closing;          /* our close frame is sent, or the peer's came */
+    struct ws_reader reader;
+    struct net_timer timeout; /* of the closing handshake */
+    struct net_deferred cleanup;
+};
+
+void http_websockets_init(struct http_websockets *set, struct net_loop *loop,
+                          uint64_t max_message);
+/* Every connection is cut; on_free() comes for each, no on_close(). */
+void http_websockets_destroy(struct http_websockets *set);
+
+/*
+ * Check the handshake and answer it.
+ *
+ * subprotocols  comma-separated names that the server speaks: the first one
+ *               offered among them is chosen; p NULL: the first one offered
+ * fields        more fields of the 101
+ * Returns       SIO_OK: *ws is open. Else the exchange was answered and *ws is
+ *               as it was: SIO_E_INVAL (refused), SIO_E_STATE.
+ */
+int http_websocket_accept(struct http_websockets *set, struct http_exchange *ex,
+                          struct http_websocket *ws,
+                          const struct http_websocket_ops *ops,
+                          sio_str subprotocols, const struct http_field *fields,
+                          size_t field_count);
+
+/* Queue one message, or a control frame. Dropped when it is closing. */
+void http_websocket_send(struct http_websocket *ws, enum ws_op op,
+                         sio_str data);
+/* Queue a frame that stands ready, by reference. */
+void http_websocket_send_frame(struct http_websocket *ws, struct buf *frame);
+
+/* Nothing waits to be written. */
+static inline bool http_websocket_writable(const struct http_websocket *ws)
+{
+    return ws->conn && net_conn_writable(ws->conn);
+}
+
+/* Send a close frame behind what is queued and wait for the peer's. `code`
+ * WS_CLOSE_NO_STATUS: an empty one. Of the owner's callbacks only on_free()
+ * comes after this. Legal more than once. */
+void http_websocket_close(struct http_websocket *ws, unsigned code,
+                          sio_str reason);
+
+#endif
