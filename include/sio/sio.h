@@ -5,6 +5,7 @@
  *   value.h   making values                        socket.h  handlers, rooms
  *   event.h   reading events, acknowledging        emit.h    sending
  *   engine.h  plain Engine.IO                      http.h    own HTTP routes
+ *   websocket.h  plain WebSocket endpoints
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,5 +21,6 @@
 #include <sio/types.h>
 #include <sio/value.h>
 #include <sio/version.h>
+#include <sio/websocket.h>
 
 #endif /* SIO_SIO_H */

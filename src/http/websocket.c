@@ -273,16 +273,23 @@ static void refuse(struct http_exchange *ex, enum ws_handshake_result r)
                                      .close = true });
 }
 
-/* The first of the offered names that the server speaks; p NULL: none. */
-static sio_str choose(sio_str offered, sio_str spoken)
+static bool speaks(sio_str spoken, sio_str name)
+{
+    while (spoken.p)
+        if (str_eq(str_trim(str_split(spoken, ',', &spoken)), name))
+            return true;
+    return false;
+}
+
+sio_str http_websocket_subprotocol(sio_str offered, sio_str spoken)
 {
     while (offered.p) {
         sio_str name = str_trim(str_split(offered, ',', &offered));
 
-        if (name.n && http_has_token(spoken, name))
+        if (name.n && speaks(spoken, name))
             return name;
     }
-    return (sio_str){ NULL, 0 };
+    return STR("");
 }
 
 static struct net_conn *switch_protocols(struct http_exchange *ex, sio_str key,
@@ -299,7 +306,7 @@ static struct net_conn *switch_protocols(struct http_exchange *ex, sio_str key,
     fields[n++] = (struct http_field){ STR("Connection"), STR("Upgrade") };
     fields[n++] = (struct http_field){ STR("Sec-WebSocket-Accept"),
                                        { accept, sizeof accept } };
-    if (subprotocol.p)
+    if (subprotocol.n)
         fields[n++] =
             (struct http_field){ STR("Sec-WebSocket-Protocol"), subprotocol };
     for (size_t i = 0; i < count && n < FIELDS_MAX; i++)
@@ -310,7 +317,7 @@ static struct net_conn *switch_protocols(struct http_exchange *ex, sio_str key,
 int http_websocket_accept(struct http_websockets *set, struct http_exchange *ex,
                           struct http_websocket *ws,
                           const struct http_websocket_ops *ops,
-                          sio_str subprotocols, const struct http_field *fields,
+                          sio_str subprotocol, const struct http_field *fields,
                           size_t field_count)
 {
     const struct http_request *r = &ex->request;
@@ -321,17 +328,16 @@ int http_websocket_accept(struct http_websockets *set, struct http_exchange *ex,
         .version = http_field_value(r, STR("sec-websocket-version")),
         .protocol = http_field_value(r, STR("sec-websocket-protocol")),
     };
-    sio_str subprotocol;
-    enum ws_handshake_result verdict = ws_handshake_check(&h, &subprotocol);
+    sio_str first;
+    enum ws_handshake_result verdict = ws_handshake_check(&h, &first);
     struct net_conn *conn;
 
     if (verdict != WS_HANDSHAKE_OK) {
         refuse(ex, verdict);
         return SIO_E_INVAL;
     }
-    if (subprotocols.p)
-        subprotocol = choose(h.protocol, subprotocols);
-    conn = switch_protocols(ex, h.key, subprotocol, fields, field_count);
+    conn = switch_protocols(ex, h.key, subprotocol.p ? subprotocol : first,
+                            fields, field_count);
     if (!conn)
         return SIO_E_STATE;
     *ws = (struct http_websocket){ .set = set, .ops = ops, .conn = conn };

@@ -80,19 +80,22 @@ void http_websockets_init(struct http_websockets *set, struct net_loop *loop,
 /* Every connection is cut; on_free() comes for each, no on_close(). */
 void http_websockets_destroy(struct http_websockets *set);
 
+/* The first of the `offered` subprotocols (Sec-WebSocket-Protocol) that is
+ * among the comma-separated `spoken` ones; n 0: none. */
+sio_str http_websocket_subprotocol(sio_str offered, sio_str spoken);
+
 /*
  * Check the handshake and answer it.
  *
- * subprotocols  comma-separated names that the server speaks: the first one
- *               offered among them is chosen; p NULL: the first one offered
- * fields        more fields of the 101
- * Returns       SIO_OK: *ws is open. Else the exchange was answered and *ws is
- *               as it was: SIO_E_INVAL (refused), SIO_E_STATE.
+ * subprotocol  to agree on, n 0: none; p NULL: whatever is offered first
+ * fields       more fields of the 101
+ * Returns      SIO_OK: *ws is open. Else the exchange was answered and *ws is
+ * as it was: SIO_E_INVAL (refused), SIO_E_STATE.
  */
 int http_websocket_accept(struct http_websockets *set, struct http_exchange *ex,
                           struct http_websocket *ws,
                           const struct http_websocket_ops *ops,
-                          sio_str subprotocols, const struct http_field *fields,
+                          sio_str subprotocol, const struct http_field *fields,
                           size_t field_count);
 
 /* Queue one message, or a control frame. Dropped when it is closing. */

@@ -69,8 +69,8 @@ static void on_request(void *self, struct http_exchange *ex)
     sio_server *server = self;
 
     if (serve_bundle(server, ex) || eng_handle(&server->hub.shard.engine, ex) ||
-        engines_handle(server, ex) || routes_handle(server, ex) ||
-        serve_files(server, ex))
+        engines_handle(server, ex) || endpoints_handle(server, ex) ||
+        routes_handle(server, ex) || serve_files(server, ex))
         return;
     http_respond(ex, &(struct http_response){ .status = 404 });
 }
@@ -212,6 +212,7 @@ sio_server *server_new(const sio_options *options,
     list_init(&server->mounts);
     list_init(&server->engines);
     list_init(&server->routes);
+    list_init(&server->endpoints);
     server->stop_mail.run = stop_now;
     net_alarm_init(&server->stop_alarm, stop_look);
     server->path = options_path(server->options.path);
@@ -250,8 +251,10 @@ void sio_server_free(sio_server *server)
     net_alarm_stop(&server->loop, &server->stop_alarm);
     so_hub_shut(&server->hub);
     engines_shut(server);
+    endpoints_shut(server);
     http_server_close(&server->http);
     engines_destroy(server);
+    endpoints_destroy(server);
     routes_destroy(server);
     so_hub_destroy(&server->hub);
     net_loop_destroy(&server->loop);
@@ -346,6 +349,7 @@ static void stop_now(struct net_mail *mail)
     close_listeners(server);
     so_hub_shut(&server->hub);
     engines_shut(server);
+    endpoints_shut(server);
     http_server_shut(&server->http);
     stop_look(&server->stop_alarm);
 }
@@ -409,4 +413,5 @@ void sio_get_stats(const sio_server *server, sio_stats *out)
         out->rooms += hub->adapter->room_count(nsp->part.adapter);
     }
     engines_count(server, out);
+    endpoints_count(server, out);
 }

@@ -3,7 +3,8 @@
  * endpoints behind HTTP.
  *
  *   listener --> http_server --> on_request: client bundle, Socket.IO's engine,
- *                                plain engines, routes, files; else 404
+ *                                plain engines, WebSockets,
+ *                                routes, files; else 404
  *
  * SPDX-License-Identifier: MIT
  */
@@ -32,7 +33,7 @@ struct sio_server {
     struct net_loop loop;
     struct http_server http;
     struct so_hub hub;
-    struct list listeners, mounts, engines, routes;
+    struct list listeners, mounts, engines, routes, endpoints;
     uint16_t port;
     struct net_mail stop_mail;
     atomic_bool stop_posted;
@@ -58,6 +59,12 @@ void engines_count(const sio_server *server, sio_stats *stats);
 /* --- routes.c: the program's own routes --- */
 bool routes_handle(sio_server *server, struct http_exchange *ex);
 void routes_destroy(sio_server *server);
+
+/* --- websocket.c: plain WebSocket endpoints --- */
+bool endpoints_handle(sio_server *server, struct http_exchange *ex);
+void endpoints_shut(sio_server *server);
+void endpoints_destroy(sio_server *server);
+void endpoints_count(const sio_server *server, sio_stats *stats);
 
 void server_engine_options(struct eng_options *out, const sio_options *o,
                            const char *path, const char *cors_origin);

@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct role *const roles[] = { &protocol_eio, &protocol_sio };
+static const struct role *const roles[] = { &protocol_eio, &protocol_sio,
+                                            &eio_echo, &ws_echo };
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
@@ -34,6 +35,9 @@ void server_options(const struct settings *settings, sio_options *options)
     options->connect_timeout_ms = settings->connect_timeout;
     options->max_http_buffer_size = settings->max_payload;
     options->cors_origin = "*";
+    /* A client may have a few of the largest messages under way. */
+    if (options->max_buffered_amount < 4 * (size_t)settings->max_payload)
+        options->max_buffered_amount = 4 * (size_t)settings->max_payload;
     options->log = on_log;
     options->log_level = SIO_LOG_ERROR;
 }

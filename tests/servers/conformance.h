@@ -30,7 +30,7 @@ struct role {
     int (*run)(const struct settings *settings, unsigned port);
 };
 
-extern const struct role protocol_sio, protocol_eio;
+extern const struct role protocol_sio, protocol_eio, eio_echo, ws_echo;
 
 /* The options that these settings mean, with CORS for everybody. */
 void server_options(const struct settings *settings, sio_options *options);
@@ -40,5 +40,8 @@ sio_server *new_server(const struct settings *settings);
 /* ... and its life: listens on 127.0.0.1 and ::1, runs, is freed. Returns the
  * exit status. */
 int run_server(sio_server *server, unsigned port);
+
+/* engine_echo.c: plain Engine.IO on /engine.io/, every message comes back. */
+int engine_echo(const struct settings *settings, unsigned port);
 
 #endif

@@ -1,33 +1,10 @@
 /*
  * protocol_eio.c -- the role protocol-eio: what the official Engine.IO protocol
- * suite wants to talk to. Every message comes back as it came.
+ * suite wants to talk to.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "tests/servers/conformance.h"
-
-static void on_message(sio_session *session, const sio_value *message,
-                       void *user)
-{
-    (void)user;
-    sio_session_send(session, message);
-}
-
-static int run(const struct settings *settings, unsigned port)
-{
-    static const sio_engine_handlers handlers = { .size = sizeof handlers,
-                                                  .on_message = on_message };
-    sio_options options;
-    sio_server *server = new_server(settings);
-
-    if (!server)
-        return 1;
-    server_options(settings, &options);
-    options.path = "/engine.io";
-    if (!sio_engine_new(server, &options, &handlers, NULL))
-        return 1;
-    return run_server(server, port);
-}
 
 const struct role protocol_eio = {
     .name = "protocol-eio",
@@ -35,5 +12,5 @@ const struct role protocol_eio = {
                   .ping_timeout = 200,
                   .connect_timeout = 1000,
                   .max_payload = 1000000 },
-    .run = run,
+    .run = engine_echo,
 };
