@@ -9,7 +9,6 @@
 #include "src/engine/session.h"
 #include "src/net/random.h"
 
-
 #define PARAM_MAX 64 /* bytes of a query value that can mean anything to us */
 
 int eng_init(struct engine *e, struct net_loop *loop,

@@ -93,6 +93,12 @@ static void put_close(struct http_websocket *ws, unsigned code, sio_str reason)
     put_frame(ws, WS_CLOSE, (sio_str){ body, 2 + reason.n });
 }
 
+bool http_websocket_may_close(unsigned code, sio_str reason)
+{
+    return ws_close_code_valid(code) && reason.n <= HTTP_WS_REASON_MAX &&
+           utf8_valid(reason.p, reason.n);
+}
+
 void http_websocket_close(struct http_websocket *ws, unsigned code,
                           sio_str reason)
 {

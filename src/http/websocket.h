@@ -110,6 +110,9 @@ static inline bool http_websocket_writable(const struct http_websocket *ws)
     return ws->conn && net_conn_writable(ws->conn);
 }
 
+/* May a close frame carry this (RFC 6455 5.5.1, 7.4.1)? */
+bool http_websocket_may_close(unsigned code, sio_str reason);
+
 /* Send a close frame behind what is queued and wait for the peer's. `code`
  * WS_CLOSE_NO_STATUS: an empty one. Of the owner's callbacks only on_free()
  * comes after this. Legal more than once. */

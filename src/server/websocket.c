@@ -6,7 +6,6 @@
 #include <sio/websocket.h>
 
 #include "protocol/base/utf8.h"
-#include "protocol/websocket/close.h"
 #include "src/http/websocket.h"
 #include "src/server/server.h"
 
@@ -263,8 +262,7 @@ int sio_websocket_close(sio_websocket *ws, unsigned code, const char *reason)
 {
     sio_str text = str_of(reason);
 
-    if (!ws_close_code_valid(code) || text.n > HTTP_WS_REASON_MAX ||
-        !utf8_valid(text.p, text.n))
+    if (!http_websocket_may_close(code, text))
         return SIO_E_INVAL;
     ws->over = true;
     sio_websocket_resume(ws); /* the peer's close frame must be read */
