@@ -47,7 +47,34 @@ typedef struct sio_options {
     unsigned transports;         /* both */
     bool allow_upgrades;         /* true */
 
-    const char *cors_origin; /* NULL: no CORS headers; "*" or one origin */
+    /* CORS, as the npm package `cors`: which origins' pages may read answers.
+     * Off while all three are unset. It keeps nobody out. */
+    const char *cors_origin;         /* NULL; "*", or one for everybody */
+    const char *const *cors_origins; /* NULL; the origins that may */
+    size_t cors_origin_count;
+    bool cors_reflect;                /* false; true: every origin may */
+    const char *cors_methods;         /* "GET,HEAD,PUT,PATCH,POST,DELETE" */
+    const char *cors_allowed_headers; /* NULL: those that are asked for */
+    const char *cors_exposed_headers; /* NULL: none */
+    bool cors_credentials;            /* false */
+    int64_t cors_max_age_s;           /* -1: not said */
+    int cors_success_status;          /* 204: of the answer to a preflight */
+    bool cors_preflight_continue;     /* false; true: OPTIONS is not answered */
+
+    /* The cookie that the handshake of a polling session sets, for load
+     * balancers; its value is the session id. */
+    const char *cookie_name;      /* NULL: no cookie; Node's is "io" */
+    const char *cookie_path;      /* "/"; NULL: no Path */
+    const char *cookie_domain;    /* NULL: no Domain */
+    int64_t cookie_max_age_s;     /* -1: no Max-Age */
+    bool cookie_http_only;        /* true */
+    bool cookie_secure;           /* false */
+    bool cookie_partitioned;      /* false */
+    const char *cookie_priority;  /* NULL; "Low", "Medium" or "High" */
+    const char *cookie_same_site; /* "Lax"; "Strict", "None"; NULL: not said */
+
+    /* A first message that every session gets behind its OPEN packet; text. */
+    const char *initial_packet; /* NULL */
 
     /* NULL; folder of socket.io.js and its siblings, served under path: npm has
      * it as socket.io/client-dist. */

@@ -61,18 +61,10 @@ void eng_destroy(struct engine *e)
 
 /* ------------------------------------------------------------- refusals -- */
 
-size_t engine_fields(const struct engine *e, struct http_field *fields)
+size_t engine_fields(const struct engine *e, const struct http_exchange *ex,
+                     struct http_field fields[ENG_FIELDS])
 {
-    sio_str origin = e->options.cors_origin;
-
-    if (!origin.p)
-        return 0;
-    fields[0] =
-        (struct http_field){ STR("Access-Control-Allow-Origin"), origin };
-    if (str_eq(origin, STR("*")))
-        return 1;
-    fields[1] = (struct http_field){ STR("Vary"), STR("Origin") };
-    return 2;
+    return http_cors_fields(&e->options.cors, &ex->request, false, fields);
 }
 
 /* An upgrade is refused in plain text and closed, anything else with a JSON
@@ -92,30 +84,32 @@ void engine_refuse(struct engine *e, struct http_exchange *ex,
     grow_init(&body, 1024);
     if (eio_refusal_encode(&body, code, NULL) < 0)
         grow_free(&body); /* out of memory: the status says enough */
-    http_respond(
-        ex, &(struct http_response){ .status = eio_refusal_status(code),
-                                     .content_type = STR("application/json"),
-                                     .fields = fields,
-                                     .field_count = engine_fields(e, fields),
-                                     .body = grow_str(&body) });
+    http_respond(ex, &(struct http_response){
+                         .status = eio_refusal_status(code),
+                         .content_type = STR("application/json"),
+                         .fields = fields,
+                         .field_count = engine_fields(e, ex, fields),
+                         .body = grow_str(&body) });
     grow_free(&body);
 }
 
 /* The answer to a CORS preflight (Fetch 3.2.2). */
 static void respond_preflight(struct engine *e, struct http_exchange *ex)
 {
-    struct http_field fields[ENG_FIELDS + 2];
-    size_t n = engine_fields(e, fields);
-    sio_str wanted =
-        http_field_value(&ex->request, STR("access-control-request-headers"));
+    const struct http_cors *cors = &e->options.cors;
+    struct http_field fields[ENG_FIELDS];
+    size_t n = http_cors_fields(cors, &ex->request, true, fields);
 
-    fields[n++] = (struct http_field){ STR("Access-Control-Allow-Methods"),
-                                       STR("GET,HEAD,PUT,PATCH,POST,DELETE") };
-    if (wanted.p)
-        fields[n++] =
-            (struct http_field){ STR("Access-Control-Allow-Headers"), wanted };
-    http_respond(ex, &(struct http_response){
-                         .status = 204, .fields = fields, .field_count = n });
+    http_respond(ex, &(struct http_response){ .status = cors->preflight_status,
+                                              .fields = fields,
+                                              .field_count = n });
+}
+
+static bool is_preflight(const struct engine *e, const struct http_request *r)
+{
+    return e->options.cors.kind != HTTP_CORS_OFF &&
+           !e->options.cors.preflight_continue &&
+           str_eq(r->method, STR("OPTIONS"));
 }
 
 /* --------------------------------------------------------------- checks -- */
@@ -225,8 +219,11 @@ bool eng_handle(struct engine *e, struct http_exchange *ex)
 
     if (!str_starts(r->target, e->options.path))
         return false;
-    if (e->options.cors_origin.p && str_eq(r->method, STR("OPTIONS"))) {
-        respond_preflight(e, ex);
+    if (is_preflight(e, r)) {
+        if (upgrade)
+            http_drop(ex); /* as Node: nobody asks that */
+        else
+            respond_preflight(e, ex);
         return true;
     }
     read_params(&p, r->query);

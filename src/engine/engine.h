@@ -18,10 +18,13 @@
 #include "protocol/base/map.h"
 #include "protocol/engineio/error.h"
 #include "src/engine/packet.h"
+#include "src/http/cookie.h"
+#include "src/http/cors.h"
 #include "src/http/exchange.h"
 #include "src/http/websocket.h"
 
 #define ENG_SID_LEN 20          /* characters */
+#define ENG_OPEN_MAX 1024       /* bytes of an OPEN packet */
 #define ENG_NOOP_MS 100         /* between NOOPs while an upgrade probes */
 #define ENG_POLL_CLOSE_MS 30000 /* a close packet waits so long for a poll */
 
@@ -35,8 +38,11 @@ struct eng_options {
     size_t max_payload;  /* bytes per message and per POST body */
     unsigned transports; /* ENG_POLLING | ENG_WEBSOCKET */
     bool allow_upgrades;
-    sio_str cors_origin; /* p NULL: no CORS */
     size_t max_buffered; /* bytes of output a session may have waiting */
+    struct http_cors cors;
+    sio_str cookie_name;       /* p NULL: no cookie */
+    sio_str cookie_attributes; /* what stands behind its value */
+    sio_str initial_packet;    /* "4..."; p NULL: none */
 };
 
 /* What goes up. */
@@ -89,10 +95,11 @@ void eng_destroy(struct engine *e);
 /* Take the exchange if its target lies under options.path. */
 bool eng_handle(struct engine *e, struct http_exchange *ex);
 
-/* Fields for any answer under the path (CORS): at most ENG_FIELDS of them;
- * returns how many. */
-#define ENG_FIELDS 4
-size_t engine_fields(const struct engine *e, struct http_field *fields);
+/* Fields for any answer under the path (CORS); slices of the request. Returns
+ * how many. */
+#define ENG_FIELDS HTTP_CORS_FIELDS
+size_t engine_fields(const struct engine *e, const struct http_exchange *ex,
+                     struct http_field fields[ENG_FIELDS]);
 
 /* --- sessions --- */
 

@@ -26,16 +26,19 @@ static bool sees_attacks(const struct http_request *r)
     return contains(agent, STR(";MSIE")) || contains(agent, STR("Trident/"));
 }
 
+/* `cookie` n 0: none. */
 static void respond(const struct engine *e, struct http_exchange *ex,
-                    sio_str type, sio_str body)
+                    sio_str type, sio_str cookie, sio_str body)
 {
-    struct http_field fields[ENG_FIELDS + 2];
+    struct http_field fields[ENG_FIELDS + 3];
     size_t n = 0;
 
     if (sees_attacks(&ex->request))
         fields[n++] = (struct http_field){ STR("X-XSS-Protection"), STR("0") };
     fields[n++] = (struct http_field){ STR("cache-control"), STR("no-store") };
-    n += engine_fields(e, fields + n);
+    if (cookie.n)
+        fields[n++] = (struct http_field){ STR("Set-Cookie"), cookie };
+    n += engine_fields(e, ex, fields + n);
     http_respond(ex, &(struct http_response){ .status = 200,
                                               .content_type = type,
                                               .fields = fields,
@@ -46,39 +49,69 @@ static void respond(const struct engine *e, struct http_exchange *ex,
 static void respond_payload(const struct engine *e, struct http_exchange *ex,
                             sio_str body)
 {
-    respond(e, ex, STR("text/plain; charset=UTF-8"), body);
+    respond(e, ex, STR("text/plain; charset=UTF-8"), STR(""), body);
 }
 
 static void respond_empty(const struct engine *e, struct http_exchange *ex,
                           int status)
 {
     struct http_field fields[ENG_FIELDS];
-    size_t n = engine_fields(e, fields);
+    size_t n = engine_fields(e, ex, fields);
 
     http_respond(ex, &(struct http_response){ .status = status,
                                               .fields = fields,
                                               .field_count = n });
 }
 
+/* The value of Set-Cookie; n 0: no cookie is wanted. options.c has seen to it
+ * that it fits. */
+static sio_str cookie_of(const struct eng_session *s, char out[HTTP_COOKIE_MAX])
+{
+    const struct eng_options *o = &s->engine->options;
+    size_t n = o->cookie_name.n;
+
+    if (!o->cookie_name.p)
+        return STR("");
+    memcpy(out, o->cookie_name.p, n);
+    out[n++] = '=';
+    memcpy(out + n, s->sid, ENG_SID_LEN);
+    n += ENG_SID_LEN;
+    memcpy(out + n, o->cookie_attributes.p, o->cookie_attributes.n);
+    return (sio_str){ out, n + o->cookie_attributes.n };
+}
+
+/* OPEN, and the first message when there is one for everybody. */
+static int append_handshake(struct eng_session *s, struct grow *out)
+{
+    sio_str first = s->engine->options.initial_packet;
+    int r = session_append_open(s, out);
+
+    if (r == SIO_OK && first.p)
+        r = grow_append_byte(out, EIO_SEPARATOR);
+    return r == SIO_OK ? grow_append(out, first.p, first.n) : r;
+}
+
 void polling_handshake(struct engine *e, struct http_exchange *ex)
 {
     struct eng_session *s = session_new(e, ex);
-    struct grow open;
+    char cookie[HTTP_COOKIE_MAX];
+    struct grow body;
 
     if (!s) {
         respond_empty(e, ex, 503);
         return;
     }
-    grow_init(&open, 1024);
+    grow_init(&body, ENG_OPEN_MAX + e->options.initial_packet.n);
     /* The answer leaves before the upper layer hears of the session. */
-    if (session_append_open(s, &open) == SIO_OK) {
-        respond_payload(e, ex, grow_str(&open));
+    if (append_handshake(s, &body) == SIO_OK) {
+        respond(e, ex, STR("text/plain; charset=UTF-8"), cookie_of(s, cookie),
+                grow_str(&body));
         session_open(s, EIO_ON_OPEN_POLLING);
     } else {
         respond_empty(e, ex, 503);
         session_abandon(s);
     }
-    grow_free(&open);
+    grow_free(&body);
 }
 
 /* ------------------------------------------------------------------- GET -- */
@@ -192,7 +225,7 @@ static void on_post_body(void *self, struct http_exchange *ex, char *body,
             walk_payload(s, (char *)text.data, text.len);
         grow_free(&text);
     }
-    respond(e, ex, STR("text/html"), STR("ok"));
+    respond(e, ex, STR("text/html"), STR(""), STR("ok"));
 }
 
 static void on_post_too_large(void *self, struct http_exchange *ex)

@@ -154,7 +154,7 @@ struct eng_ws *websocket_accept(struct engine *e, struct http_exchange *ex,
     }
     if (http_websocket_accept(&e->websockets, ex, &ws->ws, &transport_ops,
                               (sio_str){ NULL, 0 }, fields,
-                              engine_fields(e, fields)) < 0) {
+                              engine_fields(e, ex, fields)) < 0) {
         free(ws);
         return NULL;
     }
@@ -176,7 +176,7 @@ void websocket_handshake(struct engine *e, struct http_exchange *ex)
         return;
     }
     s->ws = websocket_accept(e, ex, s);
-    grow_init(&open, 1024);
+    grow_init(&open, ENG_OPEN_MAX);
     if (!s->ws) {
         session_abandon(s);
     } else if (session_append_open(s, &open) < 0) {
@@ -185,6 +185,8 @@ void websocket_handshake(struct engine *e, struct http_exchange *ex)
     } else {
         s->ws->active = true;
         websocket_send(s->ws, WS_TEXT, grow_str(&open));
+        if (e->options.initial_packet.p)
+            websocket_send(s->ws, WS_TEXT, e->options.initial_packet);
         session_open(s, EIO_ON_OPEN_WEBSOCKET);
     }
     grow_free(&open);

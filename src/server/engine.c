@@ -14,7 +14,7 @@ struct sio_engine {
     struct engine engine;
     sio_engine_handlers handlers;
     void *user;
-    char *path, *cors_origin;
+    struct arena strings; /* copies of the options' */
 };
 
 /* One message being given its "4"; per call, since handlers may nest. */
@@ -103,8 +103,7 @@ static const struct eng_ops ops = {
 
 static void engine_free(sio_engine *e)
 {
-    free(e->path);
-    free(e->cors_origin);
+    arena_free(&e->strings);
     free(e);
 }
 
@@ -131,11 +130,11 @@ sio_engine *sio_engine_new(sio_server *server, const sio_options *options,
     memcpy(&e->handlers, handlers,
            handlers->size < sizeof e->handlers ? handlers->size
                                                : sizeof e->handlers);
-    e->path = options_path(o.path);
-    e->cors_origin = o.cors_origin ? strdup(o.cors_origin) : NULL;
-    if (!e->path || (o.cors_origin && !e->cors_origin))
+    if (options_for_engine(&o, &e->strings, &eng, &wrong) < 0) {
+        server_log(server, SIO_LOG_ERROR, "invalid options: %s",
+                   wrong ? wrong : sio_strerror(SIO_E_NOMEM));
         goto fail;
-    server_engine_options(&eng, &o, e->path, e->cors_origin);
+    }
     if (eng_init(&e->engine, &server->loop, &eng, &ops, e) < 0)
         goto fail;
     list_append(&server->engines, &e->node);

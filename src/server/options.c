@@ -7,8 +7,11 @@
 
 #include <sio/version.h>
 
-#include <stdlib.h>
-#include <string.h>
+#include "protocol/base/utf8.h"
+#include "src/http/cookie.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 
 void sio_options_init_sized(sio_options *options, size_t size)
 {
@@ -22,6 +25,13 @@ void sio_options_init_sized(sio_options *options, size_t size)
         .max_http_buffer_size = 1000000,
         .transports = SIO_TRANSPORT_POLLING | SIO_TRANSPORT_WEBSOCKET,
         .allow_upgrades = true,
+        .cors_methods = "GET,HEAD,PUT,PATCH,POST,DELETE",
+        .cors_max_age_s = -1,
+        .cors_success_status = 204,
+        .cookie_path = "/",
+        .cookie_max_age_s = -1,
+        .cookie_http_only = true,
+        .cookie_same_site = "Lax",
         .max_attachments = 10,
         .max_json_depth = 1000,
         .max_buffered_amount = 16u << 20,
@@ -45,9 +55,74 @@ void options_read(sio_options *out, const sio_options *given)
     out->size = known;
 }
 
-const char *options_check(const sio_options *o)
+static bool one_line(const char *s)
+{
+    return !s || !strpbrk(s, "\r\n");
+}
+
+static const char *check_cors(const sio_options *o)
+{
+    int kinds =
+        (o->cors_origin != NULL) + (o->cors_origins != NULL) + o->cors_reflect;
+
+    if (kinds > 1)
+        return "cors_origin, cors_origins, cors_reflect: one of them";
+    for (size_t i = 0; i < o->cors_origin_count && o->cors_origins; i++)
+        if (!o->cors_origins[i] || !one_line(o->cors_origins[i]))
+            return "cors_origins: must not hold NULL or line ends";
+    if (!one_line(o->cors_origin) || !one_line(o->cors_methods) ||
+        !one_line(o->cors_allowed_headers) ||
+        !one_line(o->cors_exposed_headers))
+        return "cors_...: must not hold line ends";
+    if (o->cors_success_status < 200 || o->cors_success_status > 299)
+        return "cors_success_status: 200 to 299";
+    return NULL;
+}
+
+/* NULL, or the entry of `names` that `given` is, in any case of letters. */
+static const char *pick(const char *given, const char *const *names)
+{
+    for (; given && *names; names++)
+        if (str_eq_nocase(str_of(given), str_of(*names)))
+            return *names;
+    return NULL;
+}
+
+static const char *const priorities[] = { "Low", "Medium", "High", NULL };
+static const char *const same_sites[] = { "Lax", "Strict", "None", NULL };
+
+static const char *check_cookie(const sio_options *o)
+{
+    if (o->cookie_priority && !pick(o->cookie_priority, priorities))
+        return "cookie_priority: \"Low\", \"Medium\" or \"High\"";
+    if (o->cookie_same_site && !pick(o->cookie_same_site, same_sites))
+        return "cookie_same_site: \"Lax\", \"Strict\" or \"None\"";
+    return NULL;
+}
+
+static const char *check_rest(const sio_options *o)
 {
     const unsigned all = SIO_TRANSPORT_POLLING | SIO_TRANSPORT_WEBSOCKET;
+
+    if (o->transports == 0 || (o->transports & ~all))
+        return "transports: SIO_TRANSPORT_POLLING, _WEBSOCKET or both";
+    if (o->max_json_depth == 0 || o->max_json_depth > 1000)
+        return "max_json_depth: 1 to 1000";
+    if (o->max_attachments == 0 || o->max_attachments > 1000)
+        return "max_attachments: 1 to 1000";
+    if (o->max_buffered_amount < 4096)
+        return "max_buffered_amount: must be at least 4096 bytes";
+    if (o->loops != 1)
+        return "loops: only one loop is supported so far";
+    if (o->initial_packet &&
+        !utf8_valid(o->initial_packet, strlen(o->initial_packet)))
+        return "initial_packet: must be valid UTF-8";
+    return NULL;
+}
+
+const char *options_check(const sio_options *o)
+{
+    const char *wrong;
 
     if (!o->path || o->path[0] != '/')
         return "path: must begin with \"/\"";
@@ -59,33 +134,169 @@ const char *options_check(const sio_options *o)
         return "upgrade_timeout_ms: must be at least 1";
     if (o->max_http_buffer_size == 0)
         return "max_http_buffer_size: must be at least 1 byte";
-    if (o->transports == 0 || (o->transports & ~all))
-        return "transports: SIO_TRANSPORT_POLLING, _WEBSOCKET or both";
-    if (o->max_json_depth == 0 || o->max_json_depth > 1000)
-        return "max_json_depth: 1 to 1000";
-    if (o->max_attachments == 0 || o->max_attachments > 1000)
-        return "max_attachments: 1 to 1000";
-    if (o->max_buffered_amount < 4096)
-        return "max_buffered_amount: must be at least 4096 bytes";
-    if (o->loops != 1)
-        return "loops: only one loop is supported so far";
-    if (o->cors_origin && strpbrk(o->cors_origin, "\r\n"))
-        return "cors_origin: must not hold line ends";
-    return NULL;
+    wrong = check_cors(o);
+    if (!wrong)
+        wrong = check_cookie(o);
+    return wrong ? wrong : check_rest(o);
 }
 
-char *options_path(const char *path)
+/* --------------------------------------------------------- for the engine --
+ */
+
+/* A copy in the arena; p NULL for NULL. *r tells when there is no memory. */
+static sio_str copy(struct arena *a, const char *text, int *r)
+{
+    sio_str s = str_of(text);
+    char *at;
+
+    if (!text || *r < 0)
+        return (sio_str){ NULL, 0 };
+    at = arena_alloc(a, s.n + 1);
+    if (!at) {
+        *r = SIO_E_NOMEM;
+        return (sio_str){ NULL, 0 };
+    }
+    memcpy(at, text, s.n + 1);
+    return (sio_str){ at, s.n };
+}
+
+/* With exactly one "/" at its end. */
+static sio_str copy_path(struct arena *a, const char *path, int *r)
 {
     size_t n = strlen(path);
-    char *out = malloc(n + 2);
+    char *at = arena_alloc(a, n + 2);
 
-    if (!out)
+    if (!at) {
+        *r = SIO_E_NOMEM;
+        return (sio_str){ NULL, 0 };
+    }
+    memcpy(at, path, n);
+    if (at[n - 1] != '/')
+        at[n++] = '/';
+    at[n] = 0;
+    return (sio_str){ at, n };
+}
+
+/* With the "4" of a MESSAGE packet. */
+static sio_str copy_message(struct arena *a, const char *text, int *r)
+{
+    size_t n = text ? strlen(text) : 0;
+    char *at = text ? arena_alloc(a, n + 1) : NULL;
+
+    if (!text)
+        return (sio_str){ NULL, 0 };
+    if (!at) {
+        *r = SIO_E_NOMEM;
+        return (sio_str){ NULL, 0 };
+    }
+    at[0] = '4';
+    memcpy(at + 1, text, n);
+    return (sio_str){ at, n + 1 };
+}
+
+static const sio_str *copy_list(struct arena *a, const sio_options *o, int *r)
+{
+    sio_str *list = arena_alloc(a, (o->cors_origin_count + 1) * sizeof *list);
+
+    if (!list) {
+        *r = SIO_E_NOMEM;
         return NULL;
-    memcpy(out, path, n);
-    if (out[n - 1] != '/')
-        out[n++] = '/';
-    out[n] = 0;
-    return out;
+    }
+    for (size_t i = 0; i < o->cors_origin_count; i++)
+        list[i] = copy(a, o->cors_origins[i], r);
+    return list;
+}
+
+static int read_cors(const sio_options *o, struct arena *a,
+                     struct http_cors *cors)
+{
+    char age[24] = "";
+    int r = SIO_OK;
+
+    if (o->cors_max_age_s >= 0)
+        snprintf(age, sizeof age, "%" PRId64, o->cors_max_age_s);
+    *cors = (struct http_cors){
+        .kind = o->cors_reflect                    ? HTTP_CORS_REFLECT
+                : o->cors_origins                  ? HTTP_CORS_LIST
+                : !o->cors_origin                  ? HTTP_CORS_OFF
+                : strcmp(o->cors_origin, "*") == 0 ? HTTP_CORS_ANY
+                                                   : HTTP_CORS_FIXED,
+        .origin = copy(a, o->cors_origin, &r),
+        .credentials = o->cors_credentials,
+        .preflight_continue = o->cors_preflight_continue,
+        .preflight_status = o->cors_success_status,
+        .methods = copy(a, o->cors_methods, &r),
+        .allowed_headers = copy(a, o->cors_allowed_headers, &r),
+        .exposed_headers = copy(a, o->cors_exposed_headers, &r),
+        .max_age = copy(a, age, &r),
+    };
+    if (o->cors_origins) {
+        cors->list = copy_list(a, o, &r);
+        cors->count = o->cors_origin_count;
+    }
+    return r;
+}
+
+static int read_cookie(const sio_options *o, struct arena *a,
+                       struct eng_options *out)
+{
+    struct http_cookie cookie = {
+        .name = str_of(o->cookie_name),
+        .path = str_of(o->cookie_path),
+        .domain = str_of(o->cookie_domain),
+        .max_age = o->cookie_max_age_s,
+        .http_only = o->cookie_http_only,
+        .secure = o->cookie_secure,
+        .partitioned = o->cookie_partitioned,
+        .priority = str_of(pick(o->cookie_priority, priorities)),
+        .same_site = str_of(pick(o->cookie_same_site, same_sites)),
+    };
+    struct grow attributes;
+    int r;
+
+    if (!o->cookie_name)
+        return SIO_OK;
+    grow_init(&attributes, HTTP_COOKIE_MAX - ENG_SID_LEN - 2);
+    r = http_cookie_attributes(&attributes, &cookie);
+    if (r == SIO_OK && cookie.name.n + attributes.len > attributes.max)
+        r = SIO_E_LIMIT;
+    if (r == SIO_OK)
+        r = grow_append_byte(&attributes, 0);
+    out->cookie_name = copy(a, o->cookie_name, &r);
+    if (r == SIO_OK)
+        out->cookie_attributes = copy(a, (char *)attributes.data, &r);
+    grow_free(&attributes);
+    return r;
+}
+
+int options_for_engine(const sio_options *o, struct arena *strings,
+                       struct eng_options *out, const char **wrong)
+{
+    int r = SIO_OK;
+
+    *wrong = NULL;
+    *out = (struct eng_options){
+        .path = copy_path(strings, o->path, &r),
+        .ping_interval_ms = o->ping_interval_ms,
+        .ping_timeout_ms = o->ping_timeout_ms,
+        .upgrade_timeout_ms = o->upgrade_timeout_ms,
+        .max_payload = o->max_http_buffer_size,
+        .transports =
+            (o->transports & SIO_TRANSPORT_POLLING ? ENG_POLLING : 0u) |
+            (o->transports & SIO_TRANSPORT_WEBSOCKET ? ENG_WEBSOCKET : 0u),
+        .allow_upgrades = o->allow_upgrades,
+        .max_buffered = o->max_buffered_amount,
+        .initial_packet = copy_message(strings, o->initial_packet, &r),
+    };
+    if (r == SIO_OK)
+        r = read_cors(o, strings, &out->cors);
+    if (r == SIO_OK) {
+        r = read_cookie(o, strings, out);
+        if (r == SIO_E_INVAL || r == SIO_E_LIMIT)
+            *wrong = "cookie_name, cookie_path, cookie_domain: cannot stand in "
+                     "a Set-Cookie field, or too long";
+    }
+    return r;
 }
 
 const char *sio_strerror(int error)

@@ -8,13 +8,18 @@
 
 #include <sio/server.h>
 
+#include "protocol/base/arena.h"
+#include "src/engine/engine.h"
+
 /* Defaults, overlaid with the fields that the caller was built with. */
 void options_read(sio_options *out, const sio_options *given);
 
 /* NULL, or what is wrong: "field: what it must be". */
 const char *options_check(const sio_options *options);
 
-/* The path with exactly one "/" at its end; free() it. NULL: out of memory. */
-char *options_path(const char *path);
+/* What the engine needs of them, every string copied into `strings`. SIO_OK,
+ * SIO_E_NOMEM, or SIO_E_INVAL with *wrong as options_check() says it. */
+int options_for_engine(const sio_options *options, struct arena *strings,
+                       struct eng_options *out, const char **wrong);
 
 #endif

@@ -41,13 +41,13 @@ void server_log(sio_server *server, sio_log_level level, const char *fmt, ...)
 /* /socket.io/socket.io.js and its siblings. */
 static bool serve_bundle(sio_server *server, struct http_exchange *ex)
 {
-    sio_str path = ex->request.path, base = str_of(server->path);
+    sio_str path = ex->request.path, base = server->path;
     struct http_field fields[ENG_FIELDS];
     size_t n;
 
     if (!server->client_dir || !str_starts(path, base))
         return false;
-    n = engine_fields(&server->hub.shard.engine, fields);
+    n = engine_fields(&server->hub.shard.engine, ex, fields);
     return http_serve_bundle(ex, (sio_str){ path.p + base.n, path.n - base.n },
                              server->client_dir, fields, n);
 }
@@ -112,35 +112,11 @@ static const struct net_listener_ops listener_ops = {
 
 /* -------------------------------------------------------------- building -- */
 
-void server_engine_options(struct eng_options *out, const sio_options *o,
-                           const char *path, const char *cors_origin)
-{
-    *out = (struct eng_options){
-        .path = str_of(path),
-        .ping_interval_ms = o->ping_interval_ms,
-        .ping_timeout_ms = o->ping_timeout_ms,
-        .upgrade_timeout_ms = o->upgrade_timeout_ms,
-        .max_payload = o->max_http_buffer_size,
-        .transports =
-            (o->transports & SIO_TRANSPORT_POLLING ? ENG_POLLING : 0u) |
-            (o->transports & SIO_TRANSPORT_WEBSOCKET ? ENG_WEBSOCKET : 0u),
-        .allow_upgrades = o->allow_upgrades,
-        .cors_origin = str_of(cors_origin),
-        .max_buffered = o->max_buffered_amount,
-    };
-}
-
-static int copy_string(char **out, const char *s)
-{
-    *out = s ? strdup(s) : NULL;
-    return s && !*out ? SIO_E_NOMEM : SIO_OK;
-}
-
 static void stop_now(struct net_mail *mail);
 static void stop_look(struct net_alarm *alarm);
 
-static int init_layers(sio_server *server, uint64_t (*clock)(void *self),
-                       void *clock_self)
+static int init_layers(sio_server *server, const struct eng_options *eng,
+                       uint64_t (*clock)(void *self), void *clock_self)
 {
     const sio_options *o = &server->options;
     struct net_loop_config loop_config = { .base = o->event_base,
@@ -153,7 +129,6 @@ static int init_layers(sio_server *server, uint64_t (*clock)(void *self),
         .max_packet = o->max_buffered_amount,
     };
     struct http_config http;
-    struct eng_options eng;
     int r = net_loop_init(&server->loop, &loop_config);
 
     if (r < 0)
@@ -164,8 +139,7 @@ static int init_layers(sio_server *server, uint64_t (*clock)(void *self),
                          server);
     if (r < 0)
         goto no_http;
-    server_engine_options(&eng, o, server->path, server->cors_origin);
-    r = so_hub_init(&server->hub, &server->loop, &so, &eng,
+    r = so_hub_init(&server->hub, &server->loop, &so, eng,
                     sio_memory_adapter());
     if (r < 0)
         goto no_hub;
@@ -181,8 +155,7 @@ no_http:
 
 static void free_copies(sio_server *server)
 {
-    free(server->path);
-    free(server->cors_origin);
+    arena_free(&server->strings);
     free(server->client_dir);
     free(server);
 }
@@ -196,6 +169,7 @@ sio_server *server_new(const sio_options *options,
                        uint64_t (*clock)(void *self), void *clock_self)
 {
     sio_server *server = calloc(1, sizeof *server);
+    struct eng_options eng;
     const char *wrong;
     int r;
 
@@ -215,16 +189,17 @@ sio_server *server_new(const sio_options *options,
     list_init(&server->endpoints);
     server->stop_mail.run = stop_now;
     net_alarm_init(&server->stop_alarm, stop_look);
-    server->path = options_path(server->options.path);
-    r = server->path ? SIO_OK : SIO_E_NOMEM;
+    r = options_for_engine(&server->options, &server->strings, &eng, &wrong);
+    server->path = eng.path;
+    if (r == SIO_OK && server->options.client_dir) {
+        server->client_dir = strdup(server->options.client_dir);
+        r = server->client_dir ? SIO_OK : SIO_E_NOMEM;
+    }
     if (r == SIO_OK)
-        r = copy_string(&server->cors_origin, server->options.cors_origin);
-    if (r == SIO_OK)
-        r = copy_string(&server->client_dir, server->options.client_dir);
-    if (r == SIO_OK)
-        r = init_layers(server, clock, clock_self);
+        r = init_layers(server, &eng, clock, clock_self);
     if (r < 0) {
-        server_log(server, SIO_LOG_ERROR, "cannot start: %s", sio_strerror(r));
+        server_log(server, SIO_LOG_ERROR, "cannot start: %s",
+                   wrong ? wrong : sio_strerror(r));
         free_copies(server);
         return NULL;
     }

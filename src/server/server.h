@@ -27,9 +27,10 @@ struct file_mount {
 };
 
 struct sio_server {
-    sio_options options; /* its strings are not ours: see the copies */
-    char *path;          /* "/socket.io/" */
-    char *cors_origin, *client_dir;
+    sio_options options;  /* its strings are not ours: see the copies */
+    struct arena strings; /* copies of the options' */
+    sio_str path;         /* "/socket.io/" */
+    char *client_dir;
     struct net_loop loop;
     struct http_server http;
     struct so_hub hub;
@@ -65,8 +66,5 @@ bool endpoints_handle(sio_server *server, struct http_exchange *ex);
 void endpoints_shut(sio_server *server);
 void endpoints_destroy(sio_server *server);
 void endpoints_count(const sio_server *server, sio_stats *stats);
-
-void server_engine_options(struct eng_options *out, const sio_options *o,
-                           const char *path, const char *cors_origin);
 
 #endif
