@@ -67,6 +67,12 @@ SIO_API void sio_session_close(sio_session *session);
 SIO_API const char *sio_session_id(const sio_session *session);
 SIO_API const char *sio_session_transport(const sio_session *session);
 
+/* A header, by its lower-case name, of the request that carried the message
+ * being handled: over polling a POST, else the request that opened the session.
+ * p NULL when absent; good during the call of the handler. */
+SIO_API sio_str sio_session_header(const sio_session *session,
+                                   const char *name);
+
 /* A pointer of the program's, NULL at first. */
 SIO_API void sio_session_set_data(sio_session *session, void *data);
 SIO_API void *sio_session_data(const sio_session *session);

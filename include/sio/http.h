@@ -56,10 +56,11 @@ SIO_API int sio_http_query(const sio_http_request *request, const char *key,
 /*
  * Answer and free the request.
  *
+ * status        200 to 999
  * content_type  NULL: no such field; no line ends
  * body          copied; may be NULL when n is 0
- * Returns       SIO_OK; SIO_E_INVAL (a line end in content_type: the client
- *               gets 500); SIO_E_NOMEM (it gets 503)
+ * Returns       SIO_OK; SIO_E_INVAL (another status, a line end in
+ *               content_type: the client gets 500); SIO_E_NOMEM (it gets 503)
  * Thread        any
  */
 SIO_API int sio_http_respond(sio_http_request *request, int status,

@@ -18,6 +18,8 @@ struct event_base;
 
 typedef struct sio_server sio_server;
 typedef struct sio_namespace sio_namespace;
+typedef struct sio_handshake sio_handshake;
+typedef struct sio_headers sio_headers;
 
 typedef enum sio_log_level {
     SIO_LOG_ERROR, /* the server could not do what it was told */
@@ -72,6 +74,11 @@ typedef struct sio_options {
     bool cookie_partitioned;      /* false */
     const char *cookie_priority;  /* NULL; "Low", "Medium" or "High" */
     const char *cookie_same_site; /* "Lax"; "Strict", "None"; NULL: not said */
+
+    /* Hooks: see <sio/hooks.h>. Each is given hook_user. */
+    void (*allow_request)(sio_handshake *handshake, void *user); /* NULL */
+    void (*on_headers)(sio_headers *headers, void *user);        /* NULL */
+    void *hook_user;
 
     /* A first message that every session gets behind its OPEN packet; text. */
     const char *initial_packet; /* NULL */

@@ -5,7 +5,7 @@
  *   value.h   making values                        socket.h  handlers, rooms
  *   event.h   reading events, acknowledging        emit.h    sending
  *   engine.h  plain Engine.IO                      http.h    own HTTP routes
- *   websocket.h  plain WebSocket endpoints
+ *   websocket.h  plain WebSocket endpoints         hooks.h   requests, headers
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,6 +15,7 @@
 #include <sio/emit.h>
 #include <sio/engine.h>
 #include <sio/event.h>
+#include <sio/hooks.h>
 #include <sio/http.h>
 #include <sio/server.h>
 #include <sio/socket.h>

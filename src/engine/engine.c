@@ -6,9 +6,11 @@
  */
 #include "src/engine/engine.h"
 
+#include "src/engine/hooks.h"
 #include "src/engine/session.h"
 #include "src/net/random.h"
 
+#define REFUSAL_MAX 65536 /* bytes of a refusal's body */
 #define PARAM_MAX 64 /* bytes of a query value that can mean anything to us */
 
 int eng_init(struct engine *e, struct net_loop *loop,
@@ -68,22 +70,21 @@ size_t engine_fields(const struct engine *e, const struct http_exchange *ex,
 }
 
 /* An upgrade is refused in plain text and closed, anything else with a JSON
- * body. */
-void engine_refuse(struct engine *e, struct http_exchange *ex,
-                   enum eio_refusal code, const char *context)
+ * body. `message` NULL: the code's own text. */
+static void respond_refusal(struct engine *e, struct http_exchange *ex,
+                            enum eio_refusal code, const char *message)
 {
     struct http_field fields[ENG_FIELDS];
     struct grow body;
 
-    e->refused++;
-    e->ops->on_refused(e->self, ex, code, context);
     if (ex->request.upgrade && (e->options.transports & ENG_WEBSOCKET)) {
-        http_respond_text(ex, 400, eio_refusal_text(code), true);
+        http_respond_text(ex, 400, message ? message : eio_refusal_text(code),
+                          true);
         return;
     }
-    grow_init(&body, 1024);
-    if (eio_refusal_encode(&body, code, NULL) < 0)
-        grow_free(&body); /* out of memory: the status says enough */
+    grow_init(&body, REFUSAL_MAX);
+    if (eio_refusal_encode(&body, code, message) < 0)
+        body.len = 0; /* the status says enough */
     http_respond(ex, &(struct http_response){
                          .status = eio_refusal_status(code),
                          .content_type = STR("application/json"),
@@ -91,6 +92,22 @@ void engine_refuse(struct engine *e, struct http_exchange *ex,
                          .field_count = engine_fields(e, ex, fields),
                          .body = grow_str(&body) });
     grow_free(&body);
+}
+
+void engine_refuse(struct engine *e, struct http_exchange *ex,
+                   enum eio_refusal code, const char *context)
+{
+    e->refused++;
+    e->ops->on_refused(e->self, ex, code, context);
+    respond_refusal(e, ex, code, NULL);
+}
+
+void engine_forbid(struct engine *e, struct http_exchange *ex,
+                   const char *message)
+{
+    e->refused++;
+    e->ops->on_refused(e->self, ex, EIO_REFUSED_FORBIDDEN, message);
+    respond_refusal(e, ex, EIO_REFUSED_FORBIDDEN, message);
 }
 
 /* The answer to a CORS preflight (Fetch 3.2.2). */
@@ -181,24 +198,40 @@ static void handle_known(struct engine *e, struct http_exchange *ex,
         http_respond(ex, &(struct http_response){ .status = 500 });
 }
 
-static void handle_new(struct engine *e, struct http_exchange *ex,
-                       const struct params *p, bool upgrade)
+static bool wants_websocket(const struct http_exchange *ex)
 {
-    bool websocket = str_eq(p->transport, STR("websocket"));
+    char text[PARAM_MAX];
 
-    if (!str_eq(ex->request.method, STR("GET")))
-        engine_refuse(e, ex, EIO_REFUSED_BAD_HANDSHAKE_METHOD, NULL);
-    else if (websocket && !upgrade)
-        engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST,
-                      "TRANSPORT_HANDSHAKE_ERROR");
-    else if (!str_eq(p->eio, STR("4")))
+    return str_eq(param(ex->request.query, STR("transport"), text),
+                  STR("websocket"));
+}
+
+void engine_admit(struct engine *e, struct http_exchange *ex)
+{
+    char text[PARAM_MAX];
+
+    if (!str_eq(param(ex->request.query, STR("EIO"), text), STR("4")))
         engine_refuse(e, ex, EIO_REFUSED_UNSUPPORTED_PROTOCOL, NULL);
     else if (e->shut)
         http_respond_text(ex, 503, "Service Unavailable", true);
-    else if (websocket)
+    else if (wants_websocket(ex))
         websocket_handshake(e, ex);
     else
         polling_handshake(e, ex);
+}
+
+static void handle_new(struct engine *e, struct http_exchange *ex,
+                       const struct params *p, bool upgrade)
+{
+    if (!str_eq(ex->request.method, STR("GET")))
+        engine_refuse(e, ex, EIO_REFUSED_BAD_HANDSHAKE_METHOD, NULL);
+    else if (str_eq(p->transport, STR("websocket")) && !upgrade)
+        engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST,
+                      "TRANSPORT_HANDSHAKE_ERROR");
+    else if (e->options.allow_request)
+        hooks_ask(e, ex);
+    else
+        engine_admit(e, ex);
 }
 
 /* transport=polling on a WebSocket handshake: Node completes the handshake and

@@ -15,6 +15,8 @@
 #ifndef SRC_ENGINE_ENGINE_H
 #define SRC_ENGINE_ENGINE_H
 
+#include <sio/server.h>
+
 #include "protocol/base/map.h"
 #include "protocol/engineio/error.h"
 #include "src/engine/packet.h"
@@ -43,6 +45,10 @@ struct eng_options {
     sio_str cookie_name;       /* p NULL: no cookie */
     sio_str cookie_attributes; /* what stands behind its value */
     sio_str initial_packet;    /* "4..."; p NULL: none */
+    /* <sio/hooks.h>; may be NULL */
+    void (*allow_request)(sio_handshake *handshake, void *user);
+    void (*on_headers)(sio_headers *headers, void *user);
+    void *hook_user;
 };
 
 /* What goes up. */
@@ -110,6 +116,9 @@ void *eng_user(const struct eng_session *s);
 enum eio_state eng_state(const struct eng_session *s);
 /* The request that opened the session, as long as the session. */
 const struct http_request *eng_request(const struct eng_session *s);
+/* The request that carried the message being handled: a POST, or else the one
+ * that opened the session. */
+const struct http_request *eng_carrier(const struct eng_session *s);
 const struct net_address *eng_peer(const struct eng_session *s);
 const char *eng_transport(const struct eng_session *s); /* "polling", ... */
 bool eng_is_open(const struct eng_session *s);

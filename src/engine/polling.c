@@ -9,6 +9,7 @@
  */
 #include "protocol/base/utf8.h"
 #include "protocol/engineio/payload.h"
+#include "src/engine/hooks.h"
 #include "src/engine/session.h"
 
 #define KEEP_OUT 1024 /* bytes of session->out kept between polls */
@@ -26,12 +27,15 @@ static bool sees_attacks(const struct http_request *r)
     return contains(agent, STR(";MSIE")) || contains(agent, STR("Trident/"));
 }
 
-/* `cookie` n 0: none. */
+/* `initial`: the first answer of a session, with `cookie` unless its n is 0. */
 static void respond(const struct engine *e, struct http_exchange *ex,
-                    sio_str type, sio_str cookie, sio_str body)
+                    sio_str type, bool initial, sio_str cookie, sio_str body)
 {
-    struct http_field fields[ENG_FIELDS + 3];
+    struct http_field fields[ENG_FIELDS + 3 + SIO_HEADERS_MAX];
+    struct sio_headers more;
     size_t n = 0;
+
+    hooks_headers(e, ex, initial, &more);
 
     if (sees_attacks(&ex->request))
         fields[n++] = (struct http_field){ STR("X-XSS-Protection"), STR("0") };
@@ -39,17 +43,19 @@ static void respond(const struct engine *e, struct http_exchange *ex,
     if (cookie.n)
         fields[n++] = (struct http_field){ STR("Set-Cookie"), cookie };
     n += engine_fields(e, ex, fields + n);
+    n = hooks_headers_append(&more, fields, n);
     http_respond(ex, &(struct http_response){ .status = 200,
                                               .content_type = type,
                                               .fields = fields,
                                               .field_count = n,
                                               .body = body });
+    hooks_headers_free(&more);
 }
 
 static void respond_payload(const struct engine *e, struct http_exchange *ex,
                             sio_str body)
 {
-    respond(e, ex, STR("text/plain; charset=UTF-8"), STR(""), body);
+    respond(e, ex, STR("text/plain; charset=UTF-8"), false, STR(""), body);
 }
 
 static void respond_empty(const struct engine *e, struct http_exchange *ex,
@@ -104,8 +110,8 @@ void polling_handshake(struct engine *e, struct http_exchange *ex)
     grow_init(&body, ENG_OPEN_MAX + e->options.initial_packet.n);
     /* The answer leaves before the upper layer hears of the session. */
     if (append_handshake(s, &body) == SIO_OK) {
-        respond(e, ex, STR("text/plain; charset=UTF-8"), cookie_of(s, cookie),
-                grow_str(&body));
+        respond(e, ex, STR("text/plain; charset=UTF-8"), true,
+                cookie_of(s, cookie), grow_str(&body));
         session_open(s, EIO_ON_OPEN_POLLING);
     } else {
         respond_empty(e, ex, 503);
@@ -215,6 +221,7 @@ static void on_post_body(void *self, struct http_exchange *ex, char *body,
     struct grow text;
 
     s->post = NULL;
+    s->carrier = &ex->request;
     if (utf8_valid(body, n)) {
         walk_payload(s, body, n);
     } else {
@@ -225,7 +232,8 @@ static void on_post_body(void *self, struct http_exchange *ex, char *body,
             walk_payload(s, (char *)text.data, text.len);
         grow_free(&text);
     }
-    respond(e, ex, STR("text/html"), STR(""), STR("ok"));
+    s->carrier = NULL;
+    respond(e, ex, STR("text/html"), false, STR(""), STR("ok"));
 }
 
 static void on_post_too_large(void *self, struct http_exchange *ex)

@@ -369,6 +369,11 @@ const struct http_request *eng_request(const struct eng_session *s)
     return s->request;
 }
 
+const struct http_request *eng_carrier(const struct eng_session *s)
+{
+    return s->carrier ? s->carrier : s->request;
+}
+
 const struct net_address *eng_peer(const struct eng_session *s)
 {
     return &s->peer;

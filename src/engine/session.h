@@ -37,6 +37,8 @@ struct eng_session {
     struct eng_ws *ws;
 
     struct http_request *request;
+    /* While the body of a POST is being handled: that POST. */
+    const struct http_request *carrier;
     struct net_address peer;
     struct net_deferred cleanup;
 };
@@ -113,6 +115,11 @@ void upgrade_timed_out(struct net_timer *timer);
 void upgrade_noop(struct net_timer *timer);
 
 /* --- engine.c --- */
+/* The rest of a handshake that nothing speaks against so far. */
+void engine_admit(struct engine *e, struct http_exchange *ex);
+/* `message` NULL: "Forbidden". */
+void engine_forbid(struct engine *e, struct http_exchange *ex,
+                   const char *message);
 void engine_refuse(struct engine *e, struct http_exchange *ex,
                    enum eio_refusal code, const char *context);
 

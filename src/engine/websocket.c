@@ -6,6 +6,7 @@
  */
 #include "protocol/base/base64.h"
 #include "protocol/engineio/payload.h"
+#include "src/engine/hooks.h"
 #include "src/engine/session.h"
 
 #include <stdlib.h>
@@ -141,20 +142,33 @@ static const struct http_websocket_ops transport_ops = {
 
 /* --------------------------------------------------------------- opening -- */
 
+static int answer(struct engine *e, struct http_exchange *ex, struct eng_ws *ws,
+                  bool initial)
+{
+    struct http_field fields[ENG_FIELDS + SIO_HEADERS_MAX];
+    struct sio_headers more;
+    size_t n = engine_fields(e, ex, fields);
+    int r;
+
+    hooks_headers(e, ex, initial, &more);
+    n = hooks_headers_append(&more, fields, n);
+    r = http_websocket_accept(&e->websockets, ex, &ws->ws, &transport_ops,
+                              (sio_str){ NULL, 0 }, fields, n);
+    hooks_headers_free(&more);
+    return r;
+}
+
 struct eng_ws *websocket_accept(struct engine *e, struct http_exchange *ex,
                                 struct eng_session *s)
 {
     bool base64 = http_query_value(ex->request.query, STR("b64")).n > 0;
     struct eng_ws *ws = calloc(1, sizeof *ws);
-    struct http_field fields[ENG_FIELDS];
 
     if (!ws) {
         http_respond_text(ex, 503, "Service Unavailable", true);
         return NULL;
     }
-    if (http_websocket_accept(&e->websockets, ex, &ws->ws, &transport_ops,
-                              (sio_str){ NULL, 0 }, fields,
-                              engine_fields(e, ex, fields)) < 0) {
+    if (answer(e, ex, ws, s && s->state == EIO_OPENING) < 0) {
         free(ws);
         return NULL;
     }

@@ -5,22 +5,10 @@
  */
 #include "src/http/cookie.h"
 
-#include "protocol/base/str.h"
+#include "src/http/request.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-
-/* token of RFC 9110 5.6.2 */
-static bool is_token(sio_str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-
-        if (c <= ' ' || c >= 0x7f || memchr("()<>@,;:\\\"/[]?={}", c, 17))
-            return false;
-    }
-    return s.n > 0;
-}
 
 /* What an attribute's value may hold: no controls, no ";". */
 static bool is_plain(sio_str s)
@@ -44,7 +32,7 @@ int http_cookie_attributes(struct grow *out, const struct http_cookie *cookie)
     char age[24];
     int r = SIO_OK;
 
-    if (!is_token(cookie->name) || !is_plain(cookie->path) ||
+    if (!http_field_valid(cookie->name, STR("")) || !is_plain(cookie->path) ||
         !is_plain(cookie->domain))
         return SIO_E_INVAL;
     if (cookie->max_age >= 0) {

@@ -152,3 +152,42 @@ struct http_request *http_request_copy(const struct http_request *r)
     copy->created_ms = wall_clock_ms();
     return copy;
 }
+
+int http_query_text(sio_str query, sio_str key, char *out, size_t size)
+{
+    sio_str raw = http_query_value(query, key);
+    char *text;
+    size_t n;
+
+    if (!raw.p)
+        return SIO_E_RANGE;
+    text = malloc(raw.n + 1);
+    if (!text)
+        return SIO_E_NOMEM;
+    n = http_percent_decode(raw, true, text);
+    if (size) {
+        size_t fits = n < size ? n : size - 1;
+
+        memcpy(out, text, fits);
+        out[fits] = 0;
+    }
+    free(text);
+    return n > INT32_MAX ? SIO_E_RANGE : (int)n;
+}
+
+bool http_field_valid(sio_str name, sio_str value)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        unsigned char c = (unsigned char)name.p[i];
+
+        if (c <= ' ' || c >= 0x7f || memchr("()<>@,;:\\\"/[]?={}", c, 17))
+            return false;
+    }
+    for (size_t i = 0; i < value.n; i++) {
+        unsigned char c = (unsigned char)value.p[i];
+
+        if ((c < ' ' && c != '\t') || c == 0x7f)
+            return false;
+    }
+    return name.n > 0;
+}

@@ -33,6 +33,14 @@ sio_str http_field_value(const struct http_request *r, sio_str name);
  * URL: "&" separates, "+" is a blank). p NULL when absent. */
 sio_str http_query_value(sio_str query, sio_str key);
 
+/* The same, decoded: at most size - 1 bytes and a NUL are copied; the whole
+ * length is returned, or SIO_E_RANGE (no such parameter), SIO_E_NOMEM. */
+int http_query_text(sio_str query, sio_str key, char *out, size_t size);
+
+/* May this stand in an answer: a token, and no control character in its value?
+ */
+bool http_field_valid(sio_str name, sio_str value);
+
 /* Walk the parameters: *rest starts as the query; false at the end. Undecoded
  * slices. */
 bool http_next_param(sio_str *rest, sio_str *key, sio_str *value);

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-#define FIELDS_MAX 16 /* of a 101, ours and the caller's */
+#define FIELDS_MAX 32 /* of a 101, ours and the caller's */
 
 /* --------------------------------------------------------------- the end -- */
 

@@ -173,6 +173,11 @@ const char *sio_session_transport(const sio_session *session)
     return eng_transport(inside(session));
 }
 
+sio_str sio_session_header(const sio_session *session, const char *name)
+{
+    return http_field_value(eng_carrier(inside(session)), str_of(name));
+}
+
 void sio_session_set_data(sio_session *session, void *data)
 {
     eng_set_user(inside(session), data);

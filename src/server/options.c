@@ -286,6 +286,9 @@ int options_for_engine(const sio_options *o, struct arena *strings,
             (o->transports & SIO_TRANSPORT_WEBSOCKET ? ENG_WEBSOCKET : 0u),
         .allow_upgrades = o->allow_upgrades,
         .max_buffered = o->max_buffered_amount,
+        .allow_request = o->allow_request,
+        .on_headers = o->on_headers,
+        .hook_user = o->hook_user,
         .initial_packet = copy_message(strings, o->initial_packet, &r),
     };
     if (r == SIO_OK)

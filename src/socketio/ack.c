@@ -136,18 +136,38 @@ struct so_question {
     struct sp_attachments bin; /* many: copies of their attachments */
 };
 
-/* One socket that was asked. */
-struct so_ack {
-    struct list in_socket, in_question;
-    struct so_question *question;
+/* What an answer is found by, however many a client leaves unanswered. */
+struct ack_key {
+    uint64_t socket; /* its address: as wide everywhere, so without padding */
     int64_t id;
 };
 
+/* One socket that was asked. */
+struct so_ack {
+    struct map_node node; /* in shard->acks */
+    struct list in_socket, in_question;
+    struct so_question *question;
+    struct ack_key key;
+};
+
+static struct ack_key make_key(const sio_socket *socket, int64_t id)
+{
+    return (struct ack_key){ (uintptr_t)socket, id };
+}
+
+static sio_str key_text(const struct ack_key *key)
+{
+    return (sio_str){ (const char *)key, sizeof *key };
+}
+
 static void ack_free(struct so_ack *ack)
 {
+    struct so_shard *shard = ack->question->shard;
+
+    map_remove(&shard->acks, &ack->node);
     list_remove(&ack->in_socket);
     list_remove(&ack->in_question);
-    ack->question->shard->ack_count--;
+    shard->ack_count--;
     free(ack);
 }
 
@@ -227,16 +247,13 @@ static int keep_first(struct so_question *q, const sio_event *answer)
     return r;
 }
 
-static struct so_ack *find_ack(sio_socket *socket, int64_t id)
+static struct so_ack *find_ack(const sio_socket *socket, int64_t id)
 {
-    list_for_each_safe(it, next, &socket->acks)
-    {
-        struct so_ack *ack = container_of(it, struct so_ack, in_socket);
+    struct ack_key key = make_key(socket, id);
+    struct map_node *node =
+        map_find(&socket->part->shard->acks, key_text(&key));
 
-        if (ack->id == id)
-            return ack;
-    }
-    return NULL;
+    return node ? container_of(node, struct so_ack, node) : NULL;
 }
 
 /* Unknown and repeated answers are ignored, as in Node. */
@@ -313,8 +330,12 @@ static int question_ask(struct so_question *q, sio_socket *socket, int64_t id)
 
     if (!ack)
         return SIO_E_NOMEM;
+    ack->key = make_key(socket, id);
+    if (map_add(&q->shard->acks, &ack->node, key_text(&ack->key)) < 0) {
+        free(ack);
+        return SIO_E_NOMEM;
+    }
     ack->question = q;
-    ack->id = id;
     list_append(&socket->acks, &ack->in_socket);
     list_append(&q->acks, &ack->in_question);
     q->shard->ack_count++;

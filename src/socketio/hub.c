@@ -20,6 +20,7 @@ static int shard_init(struct so_hub *hub, struct net_loop *loop,
     shard->hub = hub;
     shard->loop = loop;
     list_init(&shard->questions);
+    map_init(&shard->acks, hub->seed);
     r = eng_init(&shard->engine, loop, engine_options, &so_engine_ops, shard);
     if (r < 0)
         return r;
@@ -44,7 +45,13 @@ int so_hub_init(struct so_hub *hub, struct net_loop *loop,
     if (r < 0)
         return r;
     map_init(&hub->namespaces, hub->seed);
-    return shard_init(hub, loop, engine_options);
+    r = shard_init(hub, loop, engine_options);
+    if (r < 0)
+        return r;
+    if (so_namespace_get(hub, "/")) /* the main one is always there */
+        return SIO_OK;
+    so_hub_destroy(hub);
+    return SIO_E_NOMEM;
 }
 
 void so_hub_shut(struct so_hub *hub)

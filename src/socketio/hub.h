@@ -46,6 +46,31 @@ struct so_handler {
     void *user;
 };
 
+/* A walk goes from `at` to where the list ends now: what handlers register on
+ * the way is called from the next time on. */
+struct so_walk {
+    const struct so_handler *at, *last;
+};
+
+static inline struct so_walk so_walk_from(const struct so_handler *first)
+{
+    struct so_walk walk = { first, first };
+
+    while (walk.last && walk.last->next)
+        walk.last = walk.last->next;
+    return walk;
+}
+
+/* The next handler, NULL at the end. */
+static inline const struct so_handler *so_walk_next(struct so_walk *walk)
+{
+    const struct so_handler *h = walk->at;
+
+    if (h)
+        walk->at = h == walk->last ? NULL : h->next;
+    return h;
+}
+
 struct so_part {
     sio_namespace *nsp;
     struct so_shard *shard;
@@ -129,6 +154,7 @@ struct so_shard {
     struct engine engine;
     struct net_timer_queue connect_timeouts;
     struct list questions;     /* of ack.c: what sio_emit_ack() waits for */
+    struct map acks;           /* of ack.c: by socket and id */
     struct grow scratch;       /* one packet being encoded */
     struct sp_attachments bin; /* its attachments */
     struct so_partial *spare;  /* for the next binary packet */
@@ -210,8 +236,6 @@ void so_socket_leave(sio_socket *socket, const char *reason);
 void so_socket_deliver(void *part, sio_socket *socket, sio_packet *packet,
                        unsigned flags);
 int so_socket_attach(sio_socket *socket); /* to the adapter */
-/* A query parameter as text: see sio_request_query(). */
-int so_query_text(sio_str query, sio_str key, char *out, size_t size);
 
 /* --- ack.c --- */
 void so_ack_received(sio_socket *socket, struct sio_event *answer);

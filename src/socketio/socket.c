@@ -97,10 +97,13 @@ static void last_release(struct net_deferred *d)
 
 /* -------------------------------------------------------------- leaving -- */
 
-static void tell(const struct so_handler *h, sio_socket *socket,
+static void tell(const struct so_handler *handlers, sio_socket *socket,
                  const char *reason)
 {
-    for (; h; h = h->next)
+    struct so_walk walk = so_walk_from(handlers);
+    const struct so_handler *h;
+
+    while ((h = so_walk_next(&walk)))
         ((sio_disconnect_fn)h->fn)(socket, reason, h->user);
 }
 
@@ -197,10 +200,10 @@ void sio_disconnect(sio_socket *socket, bool close)
 
 struct sio_next {
     struct net_mail mail;
-    sio_socket *socket;          /* retained */
-    const struct so_handler *at; /* the middleware that decides now */
-    bool running;                /* within the middleware's call */
-    bool answered;               /* it has decided */
+    sio_socket *socket;  /* retained */
+    struct so_walk walk; /* the middlewares that have not decided yet */
+    bool running;        /* within the middleware's call */
+    bool answered;       /* it has decided */
     bool refused;
     struct grow error; /* CONNECT_ERROR's payload */
 };
@@ -235,6 +238,8 @@ static void let_in(sio_socket *socket)
 {
     struct so_client *client = socket->client;
     struct so_part *part = socket->part;
+    struct so_walk walk = so_walk_from(part->nsp->on_connection);
+    const struct so_handler *h;
 
     if (so_socket_attach(socket) < 0) {
         so_client_violation(client, "out of memory");
@@ -245,8 +250,7 @@ static void let_in(sio_socket *socket)
     part->shard->socket_count++;
     send_connect(socket);
     net_timer_stop(&client->connect_timer);
-    for (const struct so_handler *h = part->nsp->on_connection;
-         h && socket->state == SO_CONNECTED; h = h->next)
+    while (socket->state == SO_CONNECTED && (h = so_walk_next(&walk)))
         ((sio_connection_fn)h->fn)(socket, h->user);
 }
 
@@ -269,10 +273,9 @@ static void next_run(sio_next *next)
 {
     sio_socket *socket = next->socket;
 
-    while (next->at && !next->refused && socket->state == SO_CONNECTING) {
-        const struct so_handler *h = next->at;
+    while (next->walk.at && !next->refused && socket->state == SO_CONNECTING) {
+        const struct so_handler *h = so_walk_next(&next->walk);
 
-        next->at = h->next;
         next->answered = false;
         next->running = true;
         ((sio_middleware_fn)h->fn)(socket, next, h->user);
@@ -360,7 +363,7 @@ static void start_middlewares(sio_socket *socket)
         return;
     }
     next->socket = sio_retain(socket);
-    next->at = first;
+    next->walk = so_walk_from(first);
     grow_init(&next->error, socket->part->nsp->hub->options.max_packet);
     next_run(next);
 }
@@ -532,29 +535,12 @@ sio_str sio_request_header(const sio_socket *socket, const char *name)
     return r ? http_field_value(r, str_of(name)) : (sio_str){ NULL, 0 };
 }
 
-int so_query_text(sio_str query, sio_str key, char *out, size_t size)
-{
-    sio_str raw = http_query_value(query, key);
-    char *text;
-    int len;
-
-    if (!raw.p)
-        return SIO_E_RANGE;
-    text = malloc(raw.n + 1);
-    if (!text)
-        return SIO_E_NOMEM;
-    len = copy_text((sio_str){ text, http_percent_decode(raw, true, text) },
-                    out, size);
-    free(text);
-    return len;
-}
-
 int sio_request_query(const sio_socket *socket, const char *key, char *out,
                       size_t size)
 {
     const struct http_request *r = request_of(socket);
 
-    return r ? so_query_text(r->query, str_of(key), out, size) : SIO_E_RANGE;
+    return r ? http_query_text(r->query, str_of(key), out, size) : SIO_E_RANGE;
 }
 
 sio_str sio_request_url(const sio_socket *socket)

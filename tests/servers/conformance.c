@@ -16,7 +16,7 @@
 #include <string.h>
 
 static const struct role *const roles[] = { &protocol_eio, &protocol_sio,
-                                            &eio_echo, &ws_echo };
+                                            &client_eio, &eio_echo, &ws_echo };
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
