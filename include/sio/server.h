@@ -75,6 +75,12 @@ typedef struct sio_options {
     const char *cookie_priority;  /* NULL; "Low", "Medium" or "High" */
     const char *cookie_same_site; /* "Lax"; "Strict", "None"; NULL: not said */
 
+    /* Polls of at least so many bytes are compressed (gzip, deflate) for
+     * clients that accept it, unless everything in them was sent with
+     * sio_compress(..., false). */
+    bool http_compression;             /* true */
+    size_t http_compression_threshold; /* 1024 bytes */
+
     /* Hooks: see <sio/hooks.h>. Each is given hook_user. */
     void (*allow_request)(sio_handshake *handshake, void *user); /* NULL */
     void (*on_headers)(sio_headers *headers, void *user);        /* NULL */

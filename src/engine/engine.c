@@ -54,6 +54,7 @@ void eng_destroy(struct engine *e)
 {
     eng_shut(e, EIO_CLOSE_SERVER_SHUTDOWN);
     http_websockets_destroy(&e->websockets);
+    http_compressor_free(&e->compressor);
     net_timer_queue_close(&e->pings);
     net_timer_queue_close(&e->pongs);
     net_timer_queue_close(&e->upgrades);

@@ -20,6 +20,7 @@
 #include "protocol/base/map.h"
 #include "protocol/engineio/error.h"
 #include "src/engine/packet.h"
+#include "src/http/compress.h"
 #include "src/http/cookie.h"
 #include "src/http/cors.h"
 #include "src/http/exchange.h"
@@ -42,9 +43,11 @@ struct eng_options {
     bool allow_upgrades;
     size_t max_buffered; /* bytes of output a session may have waiting */
     struct http_cors cors;
-    sio_str cookie_name;       /* p NULL: no cookie */
-    sio_str cookie_attributes; /* what stands behind its value */
-    sio_str initial_packet;    /* "4..."; p NULL: none */
+    sio_str cookie_name;               /* p NULL: no cookie */
+    sio_str cookie_attributes;         /* what stands behind its value */
+    bool http_compression;             /* of polls */
+    size_t http_compression_threshold; /* bytes */
+    sio_str initial_packet;            /* "4..."; p NULL: none */
     /* <sio/hooks.h>; may be NULL */
     void (*allow_request)(sio_handshake *handshake, void *user);
     void (*on_headers)(sio_headers *headers, void *user);
@@ -82,6 +85,7 @@ struct engine {
     uint32_t sid_counter;
     bool shut;
     size_t buffered; /* bytes that wait for polls */
+    struct http_compressor compressor;
     uint64_t handshakes, refused;
 };
 
@@ -126,12 +130,14 @@ bool eng_is_open(const struct eng_session *s);
 /* Would a packet sent now leave at once? (Node's transport.writable) */
 bool eng_writable(const struct eng_session *s);
 
-/* Queue one message; `text` begins with "4". Copied. Dropped when the session
+/* Queue one message; `text` begins with "4". Copied. compress: the poll that
+ * carries it may be compressed. Dropped when the session
  * is not open. A client that lets more than max_buffered wait is closed at the
  * tail of the turn. */
-void eng_send_text(struct eng_session *s, sio_str text);
-void eng_send_binary(struct eng_session *s, sio_str data);
-void eng_send_packet(struct eng_session *s, struct sio_packet *p);
+void eng_send_text(struct eng_session *s, sio_str text, bool compress);
+void eng_send_binary(struct eng_session *s, sio_str data, bool compress);
+void eng_send_packet(struct eng_session *s, struct sio_packet *p,
+                     bool compress);
 
 /* Orderly close: what is queued goes out first. On polling this may take until
  * the next poll. Reason "forced close". */

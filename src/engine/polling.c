@@ -12,6 +12,7 @@
 #include "src/engine/hooks.h"
 #include "src/engine/session.h"
 
+#define PAYLOAD_TYPE STR("text/plain; charset=UTF-8")
 #define KEEP_OUT 1024 /* bytes of session->out kept between polls */
 
 static bool contains(sio_str text, sio_str part)
@@ -27,35 +28,64 @@ static bool sees_attacks(const struct http_request *r)
     return contains(agent, STR(";MSIE")) || contains(agent, STR("Trident/"));
 }
 
-/* `initial`: the first answer of a session, with `cookie` unless its n is 0. */
-static void respond(const struct engine *e, struct http_exchange *ex,
-                    sio_str type, bool initial, sio_str cookie, sio_str body)
+/* An answer 200 of the transport. */
+struct answer {
+    sio_str type, body;
+    bool initial;   /* the first one of a session */
+    sio_str cookie; /* n 0: none */
+    bool compress;  /* it may be */
+};
+
+/* The body in the coding that the client likes best; NULL: as it is. */
+static struct buf *compressed(struct engine *e, const struct http_request *r,
+                              const struct answer *a, sio_str *coding)
 {
-    struct http_field fields[ENG_FIELDS + 3 + SIO_HEADERS_MAX];
+    enum http_coding best;
+
+    if (!e->options.http_compression || !a->compress ||
+        a->body.n < e->options.http_compression_threshold)
+        return NULL;
+    best = http_choose_coding(http_field_value(r, STR("accept-encoding")));
+    *coding = http_coding_name(best);
+    return http_compress(&e->compressor, best, a->body);
+}
+
+static void respond(struct engine *e, struct http_exchange *ex,
+                    const struct answer *a)
+{
+    struct http_field fields[ENG_FIELDS + 4 + SIO_HEADERS_MAX];
+    sio_str coding = STR("");
+    struct buf *packed = compressed(e, &ex->request, a, &coding);
     struct sio_headers more;
     size_t n = 0;
 
-    hooks_headers(e, ex, initial, &more);
+    hooks_headers(e, ex, a->initial, &more);
 
     if (sees_attacks(&ex->request))
         fields[n++] = (struct http_field){ STR("X-XSS-Protection"), STR("0") };
     fields[n++] = (struct http_field){ STR("cache-control"), STR("no-store") };
-    if (cookie.n)
-        fields[n++] = (struct http_field){ STR("Set-Cookie"), cookie };
+    if (packed)
+        fields[n++] = (struct http_field){ STR("Content-Encoding"), coding };
+    if (a->cookie.n)
+        fields[n++] = (struct http_field){ STR("Set-Cookie"), a->cookie };
     n += engine_fields(e, ex, fields + n);
     n = hooks_headers_append(&more, fields, n);
     http_respond(ex, &(struct http_response){ .status = 200,
-                                              .content_type = type,
+                                              .content_type = a->type,
                                               .fields = fields,
                                               .field_count = n,
-                                              .body = body });
+                                              .body = a->body,
+                                              .shared = packed });
+    buf_unref(packed);
     hooks_headers_free(&more);
 }
 
-static void respond_payload(const struct engine *e, struct http_exchange *ex,
-                            sio_str body)
+static void respond_payload(struct engine *e, struct http_exchange *ex,
+                            sio_str body, bool compress)
 {
-    respond(e, ex, STR("text/plain; charset=UTF-8"), false, STR(""), body);
+    respond(e, ex,
+            &(struct answer){
+                .type = PAYLOAD_TYPE, .body = body, .compress = compress });
 }
 
 static void respond_empty(const struct engine *e, struct http_exchange *ex,
@@ -110,8 +140,12 @@ void polling_handshake(struct engine *e, struct http_exchange *ex)
     grow_init(&body, ENG_OPEN_MAX + e->options.initial_packet.n);
     /* The answer leaves before the upper layer hears of the session. */
     if (append_handshake(s, &body) == SIO_OK) {
-        respond(e, ex, STR("text/plain; charset=UTF-8"), true,
-                cookie_of(s, cookie), grow_str(&body));
+        respond(e, ex,
+                &(struct answer){ .type = PAYLOAD_TYPE,
+                                  .body = grow_str(&body),
+                                  .initial = true,
+                                  .cookie = cookie_of(s, cookie),
+                                  .compress = true });
         session_open(s, EIO_ON_OPEN_POLLING);
     } else {
         respond_empty(e, ex, 503);
@@ -137,14 +171,19 @@ static const struct http_exchange_ops waiting_poll = {
     .on_aborted = on_poll_aborted,
 };
 
-void polling_answer(struct eng_session *s, sio_str body)
+static void answer_poll(struct eng_session *s, sio_str body, bool compress)
 {
     struct http_exchange *ex = s->poll;
 
     if (!ex)
         return;
     s->poll = NULL;
-    respond_payload(s->engine, ex, body);
+    respond_payload(s->engine, ex, body, compress);
+}
+
+void polling_answer(struct eng_session *s, sio_str body)
+{
+    answer_poll(s, body, false);
 }
 
 void polling_flush(struct net_task *task)
@@ -159,7 +198,8 @@ void polling_flush(struct net_task *task)
     if (!s->poll || s->out.len == 0)
         return;
     s->engine->buffered -= s->out.len;
-    polling_answer(s, grow_str(&s->out));
+    answer_poll(s, grow_str(&s->out), s->compress);
+    s->compress = false;
     if (s->out.cap > KEEP_OUT)
         grow_free(&s->out);
     s->out.len = 0;
@@ -233,7 +273,8 @@ static void on_post_body(void *self, struct http_exchange *ex, char *body,
         grow_free(&text);
     }
     s->carrier = NULL;
-    respond(e, ex, STR("text/html"), false, STR(""), STR("ok"));
+    respond(e, ex,
+            &(struct answer){ .type = STR("text/html"), .body = STR("ok") });
 }
 
 static void on_post_too_large(void *self, struct http_exchange *ex)

@@ -198,13 +198,15 @@ bool eng_writable(const struct eng_session *s)
     return eng_is_open(s) && s->poll && s->out.len == 0;
 }
 
-void eng_send_text(struct eng_session *s, sio_str text)
+void eng_send_text(struct eng_session *s, sio_str text, bool compress)
 {
-    if (s->state == EIO_WEBSOCKET)
+    if (s->state == EIO_WEBSOCKET) {
         websocket_send(s->ws, WS_TEXT, text);
-    else if (eng_is_open(s))
+    } else if (eng_is_open(s)) {
+        s->compress |= compress;
         polling_send(s, EIO_PACKET_MESSAGE,
                      (sio_str){ text.p + 1, text.n - 1 });
+    }
 }
 
 /* Mark: the client lets too much wait. It is closed from the flush task, since
@@ -234,14 +236,16 @@ void polling_send(struct eng_session *s, enum eio_type type, sio_str data)
     polling_queued(s, before, eio_payload_append(&s->out, type, data));
 }
 
-void eng_send_binary(struct eng_session *s, sio_str data)
+void eng_send_binary(struct eng_session *s, sio_str data, bool compress)
 {
     size_t before = s->out.len;
 
-    if (s->state == EIO_WEBSOCKET)
+    if (s->state == EIO_WEBSOCKET) {
         websocket_send_binary(s->ws, data);
-    else if (eng_is_open(s))
+    } else if (eng_is_open(s)) {
+        s->compress |= compress;
         polling_queued(s, before, eio_payload_append_binary(&s->out, data));
+    }
 }
 
 /* A ready payload behind what waits. */
@@ -272,13 +276,14 @@ static void append_frames(struct eng_ws *ws, const struct sio_packet *p)
     }
 }
 
-void eng_send_packet(struct eng_session *s, struct sio_packet *p)
+void eng_send_packet(struct eng_session *s, struct sio_packet *p, bool compress)
 {
     size_t before = s->out.len;
 
     if (s->state == EIO_WEBSOCKET) {
         append_frames(s->ws, p);
     } else if (eng_is_open(s)) {
+        s->compress |= compress;
         polling_queued(s, before, append_payload(&s->out, p));
     }
 }

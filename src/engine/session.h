@@ -32,6 +32,7 @@ struct eng_session {
     struct http_exchange *poll; /* a GET that waits for something to send */
     struct http_exchange *post; /* a POST whose body is still arriving */
     struct grow out;            /* encoded packets that wait for a GET */
+    bool compress;              /* one of them does not mind compression */
     struct net_task flush;      /* answers `poll` with `out` */
 
     struct eng_ws *ws;

@@ -139,7 +139,9 @@ static enum http_phase phase_of(const struct http_connection *h)
 {
     if (h->reading)
         return h->in_body ? HTTP_BODY : HTTP_HEAD;
-    return h->exchange_count || h->kept.len ? HTTP_BUSY : HTTP_IDLE;
+    if (h->exchange_count)
+        return HTTP_BUSY;
+    return h->kept.len ? HTTP_HEAD : HTTP_IDLE;
 }
 
 /* Let the timers watch what the connection does now. */
@@ -191,13 +193,28 @@ static void send_waiting(struct net_conn *conn, struct http_exchange *ex)
         net_conn_append_buf(conn, ex->shared);
 }
 
+/* Bytes of output that the client has ordered and not read yet. */
+static size_t output_of(const struct http_connection *h)
+{
+    size_t n = h->conn->queued;
+
+    list_for_each_safe(it, next, &h->exchanges)
+    {
+        struct http_exchange *ex = container_of(it, struct http_exchange, node);
+
+        n += ex->response ? ex->response->len : 0;
+        n += ex->shared ? ex->shared->len : 0;
+    }
+    return n;
+}
+
 /* Must the next request wait? */
 static bool blocked(const struct http_connection *h)
 {
     return !h->reading &&
            (h->switching ||
             h->exchange_count >= h->server->config.max_pipeline ||
-            h->conn->queued > HTTP_OUTPUT_HIGH);
+            output_of(h) > HTTP_OUTPUT_HIGH);
 }
 
 static void unblock(struct http_connection *h)
@@ -469,12 +486,14 @@ static void on_resume(struct net_task *task)
 
     h->kept_at += used;
     if (h->upgraded) {
+        net_task_cancel(task); /* feed() may have scheduled it anew */
         net_conn_resume(h->upgraded);
         net_conn_feed(h->upgraded, data + used, len - used);
     } else if (!alive(h)) {
         return;
     } else if (used < len) {
         unblock(h);
+        watch(h);
     } else {
         grow_free(&h->kept);
         h->kept_at = 0;

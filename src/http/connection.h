@@ -14,14 +14,15 @@
  * connection; a longer one is not worth it. */
 #define HTTP_DROP_MAX (1024u * 1024)
 
-/* With more output than this waiting, no further pipelined request is begun. */
+/* With more output than this waiting, answers included that wait for earlier
+ * ones, no further pipelined request is begun. */
 #define HTTP_OUTPUT_HIGH (256u * 1024)
 
 /* What a connection is doing, which says what its timers must watch. */
 enum http_phase {
     HTTP_BUSY, /* requests are being answered: it may take its time */
     HTTP_IDLE, /* between requests */
-    HTTP_HEAD, /* a head is arriving */
+    HTTP_HEAD, /* a head is arriving, or waits for output to be read */
     HTTP_BODY  /* a body is arriving */
 };
 

@@ -2,9 +2,10 @@
  * parse.c -- see parse.h. The only place that knows http-parser.
  *
  * http-parser is handed heads alone. It is lenient where the checks here are
- * not: blanks before a colon, folded lines, LF without CR, versions, Host,
- * Transfer-Encoding. Of bodies it would skip chunk extensions and trailers of
- * any length unseen, so chunks are decoded here.
+ * not: blanks before a colon, control characters at the start of a value,
+ * folded lines, LF without CR, versions, Host, Transfer-Encoding. Of bodies it
+ * would skip chunk extensions and trailers of any length unseen, so chunks are
+ * decoded here.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -85,10 +86,18 @@ static int on_name(http_parser *parser, const char *at, size_t n)
     return 0;
 }
 
+/* Of a value http-parser looks at every byte but the first (RFC 9110 5.5). */
+static bool begins_with_control(const char *value, size_t n)
+{
+    return n && ((unsigned char)value[0] < ' ' || value[0] == 0x7f);
+}
+
 static int on_value(http_parser *parser, const char *at, size_t n)
 {
     struct head *h = parser->data;
 
+    if (begins_with_control(at, n))
+        return -1;
     h->next->value = str_trim((sio_str){ at, n });
     h->next++;
     return 0;

@@ -106,6 +106,7 @@ void http_websocket_close(struct http_websocket *ws, unsigned code,
         return;
     put_close(ws, code, reason);
     ws->closing = true;
+    net_conn_resume(ws->conn); /* the peer's close frame must be read */
     net_timer_start(&ws->set->closes, &ws->timeout);
 }
 

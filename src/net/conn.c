@@ -115,7 +115,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
     struct net_conn *c = arg;
 
     (void)fd;
-    net_loop_read_clock(c->loop);
+    net_loop_enter(c->loop);
     if (what & EV_WRITE)
         net_conn_touch(c);
     if (what & EV_READ)

@@ -57,7 +57,7 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
     struct net_listener *l = arg;
 
     (void)what;
-    net_loop_read_clock(l->loop);
+    net_loop_enter(l->loop);
     for (int i = 0; i < NET_ACCEPT_BATCH && l->fd >= 0; i++) {
         struct net_address peer;
         int conn = accept_one(fd, &peer);

@@ -181,7 +181,7 @@ static void on_mail(evutil_socket_t fd, short what, void *arg)
     uint64_t count;
 
     (void)what;
-    net_loop_read_clock(loop);
+    net_loop_enter(loop);
     /* Before the stack is taken: who posts after that wakes again. */
     while (read(fd, &count, sizeof count) < 0 && errno == EINTR)
         ;
@@ -198,7 +198,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    net_loop_read_clock(loop);
+    net_loop_enter(loop);
     net_timers_run(loop);
 }
 

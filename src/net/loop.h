@@ -58,7 +58,7 @@ struct net_loop {
     struct event_base *base;
     bool owns_base;
     bool running;             /* inside net_loop_run() */
-    _Atomic pthread_t thread; /* that runs it: net_loop_run() or _attach() */
+    _Atomic pthread_t thread; /* that runs it, or has made it */
     atomic_bool stopping;
 
     uint64_t (*clock)(void *self); /* ms, monotonic */
@@ -147,10 +147,19 @@ void net_defer(struct net_loop *loop, struct net_deferred *d,
 /* Make sure that this turn has a tail. */
 void net_loop_need_tail(struct net_loop *loop);
 
-/* First thing in every callback that libevent makes: now_ms is then right. */
 static inline void net_loop_read_clock(struct net_loop *loop)
 {
     loop->now_ms = loop->clock(loop->clock_self);
+}
+
+/* First thing in every callback that libevent makes: now_ms is then right, and
+ * so is the thread, which on a borrowed base the program chooses. */
+static inline void net_loop_enter(struct net_loop *loop)
+{
+    if (!loop->owns_base)
+        atomic_store_explicit(&loop->thread, pthread_self(),
+                              memory_order_relaxed);
+    net_loop_read_clock(loop);
 }
 
 #endif

@@ -10,7 +10,7 @@ static void on_signal(evutil_socket_t number, short what, void *self)
     struct net_signal *s = self;
 
     (void)what;
-    net_loop_read_clock(s->loop);
+    net_loop_enter(s->loop);
     s->fire(s->self, (int)number);
 }
 

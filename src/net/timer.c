@@ -147,8 +147,12 @@ void net_timer_start(struct net_timer_queue *q, struct net_timer *t)
 
 void net_timer_start_after(struct net_timer_queue *q, struct net_timer *t)
 {
+    uint64_t anew = due_after(q->loop, q->interval_ms);
+
     list_remove(&t->node);
     t->due_ms += q->interval_ms;
+    if (t->due_ms + q->interval_ms / 2 < anew)
+        t->due_ms = anew;
     list_append(&q->timers, &t->node);
     arm_if_earlier(q->loop, t->due_ms);
 }

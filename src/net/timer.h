@@ -46,7 +46,9 @@ void net_timer_init(struct net_timer *t);
 /* Due interval_ms from now; a running timer (of any queue) starts anew. */
 void net_timer_start(struct net_timer_queue *q, struct net_timer *t);
 /* Due interval_ms after it was last due, for a wait that follows another one:
- * so being late does not add up. */
+ * so being late does not add up. When that leaves less than half of the
+ * interval (the loop stood still), it starts anew: nobody is to blame for time
+ * that we have lost. */
 void net_timer_start_after(struct net_timer_queue *q, struct net_timer *t);
 void net_timer_stop(struct net_timer *t); /* legal when it does not run */
 

@@ -28,7 +28,7 @@ static int send_text(struct eng_session *s, const sio_value *message)
     if (r == SIO_OK) {
         grow_append_byte(&text, '4');
         grow_append(&text, message->data, message->size);
-        eng_send_text(s, grow_str(&text));
+        eng_send_text(s, grow_str(&text), true);
     }
     grow_free(&text);
     return r;
@@ -154,7 +154,7 @@ int sio_session_send(sio_session *session, const sio_value *message)
         return send_text(s, message);
     if (message->kind != SIO_BINARY)
         return SIO_E_TYPE;
-    eng_send_binary(s, (sio_str){ message->data, message->size });
+    eng_send_binary(s, (sio_str){ message->data, message->size }, true);
     return SIO_OK;
 }
 

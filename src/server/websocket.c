@@ -265,7 +265,6 @@ int sio_websocket_close(sio_websocket *ws, unsigned code, const char *reason)
     if (!http_websocket_may_close(code, text))
         return SIO_E_INVAL;
     ws->over = true;
-    sio_websocket_resume(ws); /* the peer's close frame must be read */
     http_websocket_close(&ws->inner, code, text);
     return SIO_OK;
 }

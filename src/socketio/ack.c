@@ -41,7 +41,7 @@ static int send_ack(sio_socket *socket, int64_t id, const sio_value *values,
     int r = so_encode(shard, &m);
 
     if (r == SIO_OK && socket->client)
-        so_send_scratch(shard, socket->client->session);
+        so_send_scratch(shard, socket->client->session, true);
     so_scratch_done(shard);
     return r;
 }
@@ -94,7 +94,7 @@ static void on_answer_mail(struct net_mail *mail)
     sio_pending_ack *ack = container_of(mail, sio_pending_ack, mail);
 
     if (ack->socket->client)
-        eng_send_packet(ack->socket->client->session, ack->packet);
+        eng_send_packet(ack->socket->client->session, ack->packet, true);
     sio_answer_drop(ack);
 }
 
@@ -397,7 +397,7 @@ static int ask_socket(struct so_question *q, const sio_target *target,
     if (r == SIO_OK &&
         (!target->is_volatile || eng_writable(socket->client->session))) {
         shard->events_out++;
-        so_send_scratch(shard, socket->client->session);
+        so_send_scratch(shard, socket->client->session, !target->no_compress);
     }
     so_scratch_done(shard);
     return r;

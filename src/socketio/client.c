@@ -39,7 +39,7 @@ void so_client_send(struct so_client *client, enum sp_type type, sio_str nsp,
     shard->bin.count = 0;
     if (grow_append_byte(&shard->scratch, '4') == SIO_OK &&
         sp_encode_plain(&shard->scratch, type, nsp, json) == SIO_OK)
-        so_send_scratch(shard, client->session);
+        so_send_scratch(shard, client->session, true);
     so_scratch_done(shard);
 }
 

@@ -46,11 +46,12 @@ int so_encode(struct so_shard *shard, const struct sp_message *m)
     return encode(&shard->scratch, &shard->bin, m);
 }
 
-void so_send_scratch(struct so_shard *shard, struct eng_session *session)
+void so_send_scratch(struct so_shard *shard, struct eng_session *session,
+                     bool compress)
 {
-    eng_send_text(session, grow_str(&shard->scratch));
+    eng_send_text(session, grow_str(&shard->scratch), compress);
     for (size_t i = 0; i < shard->bin.count; i++)
-        eng_send_binary(session, shard->bin.items[i]);
+        eng_send_binary(session, shard->bin.items[i], compress);
 }
 
 /* A rare large packet does not stay in memory. */
@@ -261,15 +262,17 @@ static int post_emit(const sio_target *target, struct sio_packet *packet)
 /* ------------------------------------------------------------- emitting -- */
 
 static int emit_to_socket(sio_socket *socket, const struct sp_message *m,
-                          bool is_volatile)
+                          unsigned flags)
 {
     struct so_shard *shard = socket->part->shard;
     int r = so_encode(shard, m);
 
     if (r == SIO_OK && socket->client &&
-        (!is_volatile || eng_writable(socket->client->session))) {
+        (!(flags & SIO_FLAG_VOLATILE) ||
+         eng_writable(socket->client->session))) {
         shard->events_out++;
-        so_send_scratch(shard, socket->client->session);
+        so_send_scratch(shard, socket->client->session,
+                        !(flags & SIO_FLAG_NO_COMPRESS));
     }
     so_scratch_done(shard);
     return r;
@@ -284,7 +287,7 @@ int sio_socket_emit_values(sio_socket *socket, const char *event,
     if (!net_loop_is_current(socket->part->shard->loop))
         return sio_emit_values(sio_target_socket(socket), event, values, count);
     r = so_message_init(&m, socket->part->nsp, event, values, count);
-    return r < 0 ? r : emit_to_socket(socket, &m, false);
+    return r < 0 ? r : emit_to_socket(socket, &m, 0);
 }
 
 int sio_emit_values(sio_target target, const char *event,
@@ -303,7 +306,7 @@ int sio_emit_values(sio_target target, const char *event,
     if (r < 0)
         return r;
     if (here && target.socket)
-        return emit_to_socket(target.socket, &m, target.is_volatile);
+        return emit_to_socket(target.socket, &m, target_flags(&target));
     r = so_make_packet(nsp->hub, &m, &packet);
     if (r < 0)
         return r;

@@ -245,7 +245,8 @@ void so_questions_end(struct so_shard *shard);
 /* --- emit.c --- */
 /* Encode into shard->scratch, Engine.IO's "4" first; attachments to bin. */
 int so_encode(struct so_shard *shard, const struct sp_message *m);
-void so_send_scratch(struct so_shard *shard, struct eng_session *session);
+void so_send_scratch(struct so_shard *shard, struct eng_session *session,
+                     bool compress);
 void so_scratch_done(struct so_shard *shard);
 /* Encode for sharing. Any thread. */
 int so_make_packet(struct so_hub *hub, const struct sp_message *m,

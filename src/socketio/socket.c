@@ -402,7 +402,7 @@ void so_socket_deliver(void *self, sio_socket *socket, sio_packet *packet,
     if ((flags & SIO_FLAG_VOLATILE) && !eng_writable(session))
         return;
     part->shard->events_out++;
-    eng_send_packet(session, packet);
+    eng_send_packet(session, packet, !(flags & SIO_FLAG_NO_COMPRESS));
 }
 
 /* ----------------------------------------------------------------- rooms -- */

@@ -216,6 +216,17 @@ static void test_server_side(struct world *w)
     CHECK_MATCH(seen, "open ;close 1001 ;");
     world_close(w);
     close(fd);
+
+    T_CASE("endpoint: the server stops while one is paused");
+    open_server(w);
+    fd = connect_to(w, "/echo", NULL);
+    sio_websocket_pause(latest);
+    sio_stop(w->server);
+    CHECK_FRAMES(w, fd, "C:1001|");
+    world_frame(w, fd, 0x88, "\x03\xe9", 2);
+    CHECK_FRAMES(w, fd, "EOF");
+    world_close(w);
+    close(fd);
 }
 
 int main(void)

@@ -78,6 +78,28 @@ static void test_websocket(void)
     close_echo();
 }
 
+/* A handler that blocks, a machine that sleeps: the clients cannot help it. */
+static void test_stall(void)
+{
+    int fd;
+
+    T_CASE("7.1 a server that stood still pings before it gives up");
+    open_echo();
+    fd = echo_websocket(&w);
+    w.now_ms += 60000;
+    world_turn(&w);
+    CHECK_FRAMES(&w, fd, "T:2|");
+    world_advance(&w, 199);
+    CHECK(e.closed == 0, "closed");
+    world_send_text(&w, fd, "3");
+    world_advance(&w, 299);
+    CHECK_FRAMES(&w, fd, "");
+    world_advance(&w, 1);
+    CHECK_FRAMES(&w, fd, "T:2|");
+    world_hang_up(&w, fd);
+    close_echo();
+}
+
 static void test_traffic(void)
 {
     int fd;
@@ -251,6 +273,7 @@ static void test_many(void)
 int main(void)
 {
     test_websocket();
+    test_stall();
     test_traffic();
     test_pong_frames();
     test_polling();

@@ -496,6 +496,91 @@ static void test_deeds(struct world *w)
         }
 }
 
+/* ------------------------------------------------- handlers that register */
+
+/* How often each was called; a call registers one more of its kind. */
+static struct {
+    int middleware, connection, event, unhandled, disconnecting, disconnect;
+} calls;
+
+#define ENOUGH 100 /* calls of what would go on for ever */
+
+static void on_use_more(sio_socket *socket, sio_next *next, void *user)
+{
+    if (++calls.middleware < ENOUGH)
+        sio_use(sio_namespace_of(socket), on_use_more, user);
+    sio_next_ok(next);
+}
+
+static void on_connection_more(sio_socket *socket, void *user)
+{
+    if (++calls.connection < ENOUGH)
+        sio_on_connection(sio_namespace_of(socket), on_connection_more, user);
+}
+
+static void on_event_more(sio_socket *socket, sio_event *event, void *user)
+{
+    (void)event;
+    if (++calls.event < ENOUGH)
+        sio_on(sio_namespace_of(socket), "more", on_event_more, user);
+}
+
+static void on_unhandled_more(sio_socket *socket, sio_event *event, void *user)
+{
+    (void)event;
+    if (++calls.unhandled < ENOUGH)
+        sio_on_unhandled(sio_namespace_of(socket), on_unhandled_more, user);
+}
+
+static void on_disconnecting_more(sio_socket *socket, const char *reason,
+                                  void *user)
+{
+    (void)reason;
+    if (++calls.disconnecting < ENOUGH)
+        sio_on_disconnecting(sio_namespace_of(socket), on_disconnecting_more,
+                             user);
+}
+
+static void on_disconnect_more(sio_socket *socket, const char *reason,
+                               void *user)
+{
+    (void)reason;
+    if (++calls.disconnect < ENOUGH)
+        sio_on_disconnect(sio_namespace_of(socket), on_disconnect_more, user);
+}
+
+static void test_register_within(struct world *w)
+{
+    sio_namespace *nsp;
+    int fd;
+
+    T_CASE("a handler registered within one of its kind waits for the next");
+    memset(&calls, 0, sizeof calls);
+    CHECK(world_open(w, NULL), "no server");
+    nsp = sio_of(w->server, "/");
+    sio_use(nsp, on_use_more, NULL);
+    sio_on_connection(nsp, on_connection_more, NULL);
+    sio_on(nsp, "more", on_event_more, NULL);
+    sio_on_unhandled(nsp, on_unhandled_more, NULL);
+    sio_on_disconnecting(nsp, on_disconnecting_more, NULL);
+    sio_on_disconnect(nsp, on_disconnect_more, NULL);
+    fd = world_client(w);
+    CHECK(calls.middleware == 1, "%d", calls.middleware);
+    CHECK(calls.connection == 1, "%d", calls.connection);
+    world_send_text(w, fd, "42[\"more\"]");
+    CHECK(calls.event == 1, "%d", calls.event);
+    world_send_text(w, fd, "42[\"more\"]");
+    CHECK(calls.event == 3, "%d", calls.event);
+    world_send_text(w, fd, "42[\"other\"]");
+    CHECK(calls.unhandled == 1, "%d", calls.unhandled);
+    world_hang_up(w, fd);
+    world_turn(w);
+    CHECK(calls.disconnecting == 1, "%d", calls.disconnecting);
+    CHECK(calls.disconnect == 1, "%d", calls.disconnect);
+    world_check_empty(w);
+    world_close(w);
+}
+
 int main(void)
 {
     static struct world w;
@@ -506,5 +591,6 @@ int main(void)
     test_upgrade_drops_its_poll(&w);
     test_close_in_on_open(&w);
     test_deeds(&w);
+    test_register_within(&w);
     return t_done();
 }

@@ -8,6 +8,7 @@
 #include "tests/flow/world.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 
 static sio_http_request *kept;
 
@@ -102,6 +103,52 @@ static int ask_later(struct world *w)
     return fd;
 }
 
+/* What a program may get wrong does not reach the wire. */
+static void test_wrong_answers(struct world *w)
+{
+    static const struct {
+        const char *name, *content_type;
+        int status;
+    } rows[] = {
+        { "status 199", NULL, 199 },
+        { "status 101", NULL, 101 },
+        { "status 0", NULL, 0 },
+        { "status -200", NULL, -200 },
+        { "status 1000", NULL, 1000 },
+        { "a CR", "text/plain\rX: y", 200 },
+        { "an LF", "text/plain\nX: y", 200 },
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        int fd, r;
+
+        T_CASE("routes: %s is answered 500", rows[i].name);
+        open_server(w);
+        fd = ask_later(w);
+        r = sio_http_respond(kept, rows[i].status, rows[i].content_type, "x",
+                             1);
+        CHECK(r == SIO_E_INVAL, "%d", r);
+        world_read(w, fd);
+        CHECK_MATCH(w->got, "HTTP/1.1 500 *\r\nContent-Length: 0\r\n*");
+        CHECK(!strstr(w->got, "X: y"), "%s", w->got);
+        world_hang_up(w, fd);
+        close_server(w);
+    }
+
+    T_CASE("routes: status 200 and 999 are answers");
+    open_server(w);
+    for (int status = 200; status <= 999; status += 799) {
+        int fd = ask_later(w);
+
+        CHECK(sio_http_respond(kept, status, NULL, NULL, 0) == SIO_OK, "%d",
+              status);
+        world_read(w, fd);
+        CHECK(atoi(w->got + 9) == status, "%s", w->got);
+        world_hang_up(w, fd);
+    }
+    close_server(w);
+}
+
 static void test_later(struct world *w)
 {
     pthread_t thread;
@@ -140,5 +187,6 @@ int main(void)
 
     test_answers(&w);
     test_later(&w);
+    test_wrong_answers(&w);
     return t_done();
 }
