@@ -65,6 +65,22 @@ SIO_API bool sio_headers_initial(const sio_headers *headers);
 SIO_API sio_str sio_headers_request(const sio_headers *headers,
                                     const char *name);
 
+/*
+ * Why a request was refused, as Node's "connection_error": on_connection_error
+ * is called once for each, before the answer. Everything is borrowed during the
+ * call.
+ */
+struct sio_connection_error {
+    int code;            /* 0 to 5: see docs/PROTOCOL.md */
+    const char *message; /* the code's text: "Transport unknown" */
+    /* More: the transport (0), session id (1), method (2) or EIO (5) that was
+     * given, what is wrong (3: "TRANSPORT_MISMATCH", ...), the message of
+     * sio_refuse() (4). "" when there is none; control characters are "?". */
+    const char *context;
+    sio_str method, url; /* of the request, as sent */
+    const char *address; /* the client's IP */
+};
+
 #ifdef __cplusplus
 }
 #endif

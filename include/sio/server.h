@@ -20,6 +20,7 @@ typedef struct sio_server sio_server;
 typedef struct sio_namespace sio_namespace;
 typedef struct sio_handshake sio_handshake;
 typedef struct sio_headers sio_headers;
+typedef struct sio_connection_error sio_connection_error;
 
 typedef enum sio_log_level {
     SIO_LOG_ERROR, /* the server could not do what it was told */
@@ -81,9 +82,17 @@ typedef struct sio_options {
     bool http_compression;             /* true */
     size_t http_compression_threshold; /* 1024 bytes */
 
+    /* Which pages may connect: a handshake whose Origin is not in the list is
+     * refused, over polling and over WebSocket (403 and 400, "Forbidden"). One
+     * without Origin comes from no page and is let through. NULL: everybody. */
+    const char *const *allowed_origins;
+    size_t allowed_origin_count;
+
     /* Hooks: see <sio/hooks.h>. Each is given hook_user. */
     void (*allow_request)(sio_handshake *handshake, void *user); /* NULL */
     void (*on_headers)(sio_headers *headers, void *user);        /* NULL */
+    void (*on_connection_error)(const sio_connection_error *error,
+                                void *user); /* NULL */
     void *hook_user;
 
     /* A first message that every session gets behind its OPEN packet; text. */

@@ -11,6 +11,7 @@
 #include "src/net/random.h"
 
 #define REFUSAL_MAX 65536 /* bytes of a refusal's body */
+#define CONTEXT_MAX 128   /* bytes of a refusal's context, with its NUL */
 #define PARAM_MAX 64 /* bytes of a query value that can mean anything to us */
 
 int eng_init(struct engine *e, struct net_loop *loop,
@@ -95,19 +96,48 @@ static void respond_refusal(struct engine *e, struct http_exchange *ex,
     grow_free(&body);
 }
 
-void engine_refuse(struct engine *e, struct http_exchange *ex,
-                   enum eio_refusal code, const char *context)
+/* Text of a peer on its way into a log: no control characters. */
+static void printable(char out[CONTEXT_MAX], sio_str text)
 {
+    size_t n = text.n < CONTEXT_MAX ? text.n : CONTEXT_MAX - 1;
+
+    for (size_t i = 0; i < n; i++)
+        out[i] = (unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f
+                     ? '?'
+                     : text.p[i];
+    out[n] = 0;
+}
+
+static void report(struct engine *e, const struct http_exchange *ex,
+                   enum eio_refusal code, sio_str context)
+{
+    char address[NET_ADDRESS_TEXT], text[CONTEXT_MAX];
+    sio_connection_error error = { .code = (int)code,
+                                   .message = eio_refusal_text(code),
+                                   .context = text,
+                                   .method = ex->request.method,
+                                   .url = ex->request.target,
+                                   .address = address };
+
+    net_address_text(http_peer(ex), address);
+    printable(text, context);
     e->refused++;
-    e->ops->on_refused(e->self, ex, code, context);
+    e->ops->on_refused(e->self, &error);
+    if (e->options.on_connection_error)
+        e->options.on_connection_error(&error, e->options.hook_user);
+}
+
+void engine_refuse(struct engine *e, struct http_exchange *ex,
+                   enum eio_refusal code, sio_str context)
+{
+    report(e, ex, code, context);
     respond_refusal(e, ex, code, NULL);
 }
 
 void engine_forbid(struct engine *e, struct http_exchange *ex,
                    const char *message)
 {
-    e->refused++;
-    e->ops->on_refused(e->self, ex, EIO_REFUSED_FORBIDDEN, message);
+    report(e, ex, EIO_REFUSED_FORBIDDEN, str_of(message));
     respond_refusal(e, ex, EIO_REFUSED_FORBIDDEN, message);
 }
 
@@ -182,15 +212,17 @@ static void handle_known(struct engine *e, struct http_exchange *ex,
     sio_str method = ex->request.method;
 
     if (!s)
-        engine_refuse(e, ex, EIO_REFUSED_UNKNOWN_SID, NULL);
+        engine_refuse(e, ex, EIO_REFUSED_UNKNOWN_SID, p->sid);
     else if (!upgrade && !str_eq(p->transport, str_of(eng_transport(s))))
-        engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST, "TRANSPORT_MISMATCH");
+        engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST,
+                      STR("TRANSPORT_MISMATCH"));
     else if (!str_eq(p->eio, STR("4")))
-        engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST, "PROTOCOL_MISMATCH");
+        engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST, STR("PROTOCOL_MISMATCH"));
     else if (upgrade)
         upgrade_begin(s, ex);
     else if (str_eq(p->transport, STR("websocket")))
-        engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST, "TRANSPORT_MISMATCH");
+        engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST,
+                      STR("TRANSPORT_MISMATCH"));
     else if (str_eq(method, STR("GET")))
         polling_get(s, ex);
     else if (str_eq(method, STR("POST")))
@@ -210,9 +242,10 @@ static bool wants_websocket(const struct http_exchange *ex)
 void engine_admit(struct engine *e, struct http_exchange *ex)
 {
     char text[PARAM_MAX];
+    sio_str eio = param(ex->request.query, STR("EIO"), text);
 
-    if (!str_eq(param(ex->request.query, STR("EIO"), text), STR("4")))
-        engine_refuse(e, ex, EIO_REFUSED_UNSUPPORTED_PROTOCOL, NULL);
+    if (!str_eq(eio, STR("4")))
+        engine_refuse(e, ex, EIO_REFUSED_UNSUPPORTED_PROTOCOL, eio);
     else if (e->shut)
         http_respond_text(ex, 503, "Service Unavailable", true);
     else if (wants_websocket(ex))
@@ -221,14 +254,32 @@ void engine_admit(struct engine *e, struct http_exchange *ex)
         polling_handshake(e, ex);
 }
 
+/* A browser tells the truth about its page's origin; who is no browser sends
+ * what it likes, or nothing. */
+static bool origin_is_allowed(const struct engine *e,
+                              const struct http_exchange *ex)
+{
+    sio_str origin = http_field_value(&ex->request, STR("origin"));
+
+    if (!e->options.allowed_origins || !origin.p)
+        return true;
+    for (size_t i = 0; i < e->options.allowed_origin_count; i++)
+        if (str_eq(e->options.allowed_origins[i], origin))
+            return true;
+    return false;
+}
+
 static void handle_new(struct engine *e, struct http_exchange *ex,
                        const struct params *p, bool upgrade)
 {
     if (!str_eq(ex->request.method, STR("GET")))
-        engine_refuse(e, ex, EIO_REFUSED_BAD_HANDSHAKE_METHOD, NULL);
+        engine_refuse(e, ex, EIO_REFUSED_BAD_HANDSHAKE_METHOD,
+                      ex->request.method);
     else if (str_eq(p->transport, STR("websocket")) && !upgrade)
         engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST,
-                      "TRANSPORT_HANDSHAKE_ERROR");
+                      STR("TRANSPORT_HANDSHAKE_ERROR"));
+    else if (!origin_is_allowed(e, ex))
+        engine_refuse(e, ex, EIO_REFUSED_FORBIDDEN, STR("ORIGIN_NOT_ALLOWED"));
     else if (e->options.allow_request)
         hooks_ask(e, ex);
     else
@@ -262,9 +313,9 @@ bool eng_handle(struct engine *e, struct http_exchange *ex)
     }
     read_params(&p, r->query);
     if (!transport_bit(e, p.transport))
-        engine_refuse(e, ex, EIO_REFUSED_UNKNOWN_TRANSPORT, NULL);
+        engine_refuse(e, ex, EIO_REFUSED_UNKNOWN_TRANSPORT, p.transport);
     else if (!origin_is_valid(http_field_value(r, STR("origin"))))
-        engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST, "INVALID_ORIGIN");
+        engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST, STR("INVALID_ORIGIN"));
     else if (upgrade && str_eq(p.transport, STR("polling")))
         handle_polling_upgrade(e, ex);
     else if (p.sid.n)

@@ -15,7 +15,7 @@
 #ifndef SRC_ENGINE_ENGINE_H
 #define SRC_ENGINE_ENGINE_H
 
-#include <sio/server.h>
+#include <sio/hooks.h>
 
 #include "protocol/base/map.h"
 #include "protocol/engineio/error.h"
@@ -43,6 +43,8 @@ struct eng_options {
     bool allow_upgrades;
     size_t max_buffered; /* bytes of output a session may have waiting */
     struct http_cors cors;
+    const sio_str *allowed_origins; /* NULL: every one */
+    size_t allowed_origin_count;
     sio_str cookie_name;               /* p NULL: no cookie */
     sio_str cookie_attributes;         /* what stands behind its value */
     bool http_compression;             /* of polls */
@@ -51,6 +53,7 @@ struct eng_options {
     /* <sio/hooks.h>; may be NULL */
     void (*allow_request)(sio_handshake *handshake, void *user);
     void (*on_headers)(sio_headers *headers, void *user);
+    void (*on_connection_error)(const sio_connection_error *error, void *user);
     void *hook_user;
 };
 
@@ -69,9 +72,8 @@ struct eng_ops {
      * from within eng_close(). `detail` says more, for the log; may be NULL. */
     void (*on_close)(void *self, struct eng_session *s,
                      enum eio_close_reason reason, const char *detail);
-    /* A request was refused with `code`; context as Node's connection_error. */
-    void (*on_refused)(void *self, const struct http_exchange *ex,
-                       enum eio_refusal code, const char *context);
+    /* A request was refused. */
+    void (*on_refused)(void *self, const sio_connection_error *error);
 };
 
 struct engine {

@@ -122,6 +122,6 @@ void engine_admit(struct engine *e, struct http_exchange *ex);
 void engine_forbid(struct engine *e, struct http_exchange *ex,
                    const char *message);
 void engine_refuse(struct engine *e, struct http_exchange *ex,
-                   enum eio_refusal code, const char *context);
+                   enum eio_refusal code, sio_str context);
 
 #endif

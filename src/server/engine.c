@@ -81,16 +81,13 @@ static void on_close(void *self, struct eng_session *s,
                              e->user);
 }
 
-static void on_refused(void *self, const struct http_exchange *ex,
-                       enum eio_refusal code, const char *context)
+static void on_refused(void *self, const sio_connection_error *error)
 {
     sio_engine *e = self;
-    char address[NET_ADDRESS_TEXT];
 
-    net_address_text(http_peer(ex), address);
     server_log(e->server, SIO_LOG_WARN, "request of %s refused: %s%s%s",
-               address, eio_refusal_text(code), context ? ": " : "",
-               context ? context : "");
+               error->address, error->message, *error->context ? ": " : "",
+               error->context);
 }
 
 static const struct eng_ops ops = {

@@ -62,6 +62,14 @@ static bool one_line(const char *s)
     return !s || !strpbrk(s, "\r\n");
 }
 
+static bool good_list(const char *const *texts, size_t count)
+{
+    for (size_t i = 0; texts && i < count; i++)
+        if (!texts[i] || !one_line(texts[i]))
+            return false;
+    return true;
+}
+
 static const char *check_cors(const sio_options *o)
 {
     int kinds =
@@ -69,9 +77,10 @@ static const char *check_cors(const sio_options *o)
 
     if (kinds > 1)
         return "cors_origin, cors_origins, cors_reflect: one of them";
-    for (size_t i = 0; i < o->cors_origin_count && o->cors_origins; i++)
-        if (!o->cors_origins[i] || !one_line(o->cors_origins[i]))
-            return "cors_origins: must not hold NULL or line ends";
+    if (!good_list(o->cors_origins, o->cors_origin_count))
+        return "cors_origins: must not hold NULL or line ends";
+    if (!good_list(o->allowed_origins, o->allowed_origin_count))
+        return "allowed_origins: must not hold NULL or line ends";
     if (!one_line(o->cors_origin) || !one_line(o->cors_methods) ||
         !one_line(o->cors_allowed_headers) ||
         !one_line(o->cors_exposed_headers))
@@ -196,16 +205,20 @@ static sio_str copy_message(struct arena *a, const char *text, int *r)
     return (sio_str){ at, n + 1 };
 }
 
-static const sio_str *copy_list(struct arena *a, const sio_options *o, int *r)
+static const sio_str *copy_list(struct arena *a, const char *const *texts,
+                                size_t count, int *r)
 {
-    sio_str *list = arena_alloc(a, (o->cors_origin_count + 1) * sizeof *list);
+    sio_str *list;
 
+    if (!texts)
+        return NULL;
+    list = arena_alloc(a, (count + 1) * sizeof *list);
     if (!list) {
         *r = SIO_E_NOMEM;
         return NULL;
     }
-    for (size_t i = 0; i < o->cors_origin_count; i++)
-        list[i] = copy(a, o->cors_origins[i], r);
+    for (size_t i = 0; i < count; i++)
+        list[i] = copy(a, texts[i], r);
     return list;
 }
 
@@ -232,10 +245,8 @@ static int read_cors(const sio_options *o, struct arena *a,
         .exposed_headers = copy(a, o->cors_exposed_headers, &r),
         .max_age = copy(a, age, &r),
     };
-    if (o->cors_origins) {
-        cors->list = copy_list(a, o, &r);
-        cors->count = o->cors_origin_count;
-    }
+    cors->list = copy_list(a, o->cors_origins, o->cors_origin_count, &r);
+    cors->count = cors->list ? o->cors_origin_count : 0;
     return r;
 }
 
@@ -292,9 +303,13 @@ int options_for_engine(const sio_options *o, struct arena *strings,
         .http_compression_threshold = o->http_compression_threshold,
         .allow_request = o->allow_request,
         .on_headers = o->on_headers,
+        .on_connection_error = o->on_connection_error,
         .hook_user = o->hook_user,
         .initial_packet = copy_message(strings, o->initial_packet, &r),
     };
+    out->allowed_origins =
+        copy_list(strings, o->allowed_origins, o->allowed_origin_count, &r);
+    out->allowed_origin_count = o->allowed_origin_count;
     if (r == SIO_OK)
         r = read_cors(o, strings, &out->cors);
     if (r == SIO_OK) {

@@ -299,15 +299,13 @@ static void on_close(void *self, struct eng_session *session,
     net_defer(shard->loop, &client->cleanup, client_free);
 }
 
-static void on_refused(void *self, const struct http_exchange *ex,
-                       enum eio_refusal code, const char *context)
+static void on_refused(void *self, const sio_connection_error *error)
 {
     struct so_shard *shard = self;
-    char address[NET_ADDRESS_TEXT];
 
-    net_address_text(http_peer(ex), address);
-    so_log(shard->hub, SIO_LOG_WARN, "request of %s refused: %s%s%s", address,
-           eio_refusal_text(code), context ? ": " : "", context ? context : "");
+    so_log(shard->hub, SIO_LOG_WARN, "request of %s refused: %s%s%s",
+           error->address, error->message, *error->context ? ": " : "",
+           error->context);
 }
 
 const struct eng_ops so_engine_ops = {

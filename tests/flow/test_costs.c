@@ -6,11 +6,14 @@
  */
 #include <sio/sio.h>
 
+#include <time.h>
+
 #include "tests/flow/world.h"
 #include "tests/unit/oom.h"
 
 #define EVENTS 200
 #define MEMBERS 50
+#define HOSTILE 10000 /* packets in one POST */
 
 static void on_echo(sio_socket *socket, sio_event *event, void *user)
 {
@@ -142,6 +145,71 @@ static void test_broadcast(struct world *w)
     end(w);
 }
 
+/* --------------------------------------------- what hostile clients may cost */
+
+static void on_reply(int error, sio_event *answers, void *user)
+{
+    (void)error;
+    (void)answers;
+    (void)user;
+}
+
+static void on_ask(sio_socket *socket, sio_event *event, void *user)
+{
+    int64_t count = 0;
+
+    (void)user;
+    sio_arg_int(event, 0, &count);
+    while (count-- > 0)
+        sio_emit_ack(socket, on_reply, NULL, "q");
+}
+
+/* Of this process alone, so that other programs do not count. */
+static double cpu_seconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* A POST of HOSTILE packets; the last of `head` is its number. */
+static double post_packets(struct world *w, const char *query, const char *head,
+                           const char *tail)
+{
+    static char body[HOSTILE * 32];
+    size_t n = 0;
+    double before;
+
+    for (int i = 0; i < HOSTILE; i++)
+        n += (size_t)snprintf(body + n, sizeof body - n, "%s%s%d%s",
+                              i ? "\x1e" : "", head, 1000000 + i, tail);
+    before = cpu_seconds();
+    CHECK_MATCH(world_post(w, query, body), "ok");
+    return cpu_seconds() - before;
+}
+
+static void test_unknown_answers(struct world *w)
+{
+    static const char *const asks[] = { "42[\"ask\",1]", "42[\"ask\",20000]" };
+    char sid[24], query[100];
+    double took[2];
+
+    T_CASE("cost: answers to nothing, while 1 or 20000 questions are open");
+    for (size_t i = 0; i < COUNT(asks); i++) {
+        begin(w);
+        sio_on(sio_of(w->server, "/"), "ask", on_ask, NULL);
+        CHECK(world_session(w, sid), "no session");
+        snprintf(query, sizeof query, "EIO=4&transport=polling&sid=%s", sid);
+        world_post(w, query, "40");
+        world_post(w, query, asks[i]);
+        took[i] = post_packets(w, query, "43", "[]");
+        world_post(w, query, "1");
+        end(w);
+    }
+    CHECK(took[1] < 10 * took[0] + 0.05, "%.3f s and %.3f s", took[0], took[1]);
+}
+
 int main(void)
 {
     static struct world w;
@@ -149,5 +217,6 @@ int main(void)
     test_events(&w);
     test_binary(&w);
     test_broadcast(&w);
+    test_unknown_answers(&w);
     return t_done();
 }

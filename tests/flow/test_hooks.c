@@ -220,6 +220,128 @@ static void test_headers(struct world *w)
     close_server(w);
 }
 
+/* ------------------------------------------------------- connection errors --
+ */
+
+static char errors[512];
+
+static void on_error(const sio_connection_error *error, void *user)
+{
+    size_t have = strlen(errors);
+
+    CHECK(user == &asked, "user");
+    CHECK(strcmp(error->address, "127.0.0.1") == 0, "%s", error->address);
+    snprintf(errors + have, sizeof errors - have, "%d %s (%s) %.*s;",
+             error->code, error->message, error->context, (int)error->method.n,
+             error->method.p);
+}
+
+static void refuse_all(sio_handshake *handshake, void *user)
+{
+    (void)user;
+    sio_refuse(handshake, "Thou shall not pass");
+}
+
+static void test_connection_errors(struct world *w)
+{
+    static const struct {
+        const char *name, *method, *query, *want;
+    } rows[] = {
+        { "E1", "GET", "transport=tobi", "0 Transport unknown (tobi) GET;" },
+        { "E10", "GET", "transport=__proto__",
+          "0 Transport unknown (__proto__) GET;" },
+        { "no line end gets into a log", "GET", "transport=a%0d%0ab",
+          "0 Transport unknown (a??b) GET;" },
+        { "E3", "GET", "transport=polling&sid=test",
+          "1 Session ID unknown (test) GET;" },
+        { "E44", "OPTIONS", "EIO=4&transport=polling",
+          "2 Bad handshake method (OPTIONS) OPTIONS;" },
+        { "E41", "GET", "EIO=4&transport=websocket",
+          "3 Bad request (TRANSPORT_HANDSHAKE_ERROR) GET;" },
+        { "E5", "GET", "EIO=4&transport=polling",
+          "4 Forbidden (Thou shall not pass) GET;" },
+    };
+    sio_options o;
+
+    sio_options_init(&o);
+    o.on_connection_error = on_error;
+    o.allow_request = refuse_all;
+    o.hook_user = &asked;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char target[128];
+        int status;
+
+        T_CASE("connection_error: %s", rows[i].name);
+        errors[0] = 0;
+        CHECK(world_open(w, &o), "no server");
+        snprintf(target, sizeof target, "/socket.io/?%s", rows[i].query);
+        world_request(w, rows[i].method, target, NULL, &status);
+        CHECK_MATCH(errors, rows[i].want);
+        close_server(w);
+    }
+
+    T_CASE("connection_error: E45");
+    errors[0] = 0;
+    o.allow_request = NULL;
+    CHECK(world_open(w, &o), "no server");
+    world_get(w, "EIO=3&transport=polling");
+    CHECK_MATCH(errors, "5 Unsupported protocol version (3) GET;");
+    close_server(w);
+}
+
+/* CVE-2019-13611: CORS keeps no WebSocket out, this does. */
+static void test_allowed_origins(struct world *w)
+{
+    static const char *const ours[] = { "https://a.b", "https://c.d" };
+    static const struct {
+        const char *origin;
+        bool allowed;
+    } rows[] = {
+        { "https://c.d", true }, { "https://e.f", false },
+        { "null", false },       { "https://a.b.evil", false },
+        { NULL, true },
+    };
+    sio_options o;
+
+    sio_options_init(&o);
+    o.allowed_origins = ours;
+    o.allowed_origin_count = COUNT(ours);
+    for (size_t i = 0; i < COUNT(rows) * 2; i++) {
+        bool upgrade = i % 2;
+        const char *origin = rows[i / 2].origin;
+        char head[512];
+        int fd, n;
+
+        T_CASE("CVE-2019-13611 allowed_origins: %s, %s",
+               origin ? origin : "no Origin",
+               upgrade ? "websocket" : "polling");
+        CHECK(world_open(w, &o), "no server");
+        fd = world_connect(w);
+        n = snprintf(head, sizeof head,
+                     "GET /socket.io/?EIO=4&transport=%s HTTP/1.1\r\n"
+                     "Host: test\r\n%s%s%s%s\r\n",
+                     upgrade ? "websocket" : "polling",
+                     origin ? "Origin: " : "", origin ? origin : "",
+                     origin ? "\r\n" : "",
+                     upgrade ? "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+                               "Sec-WebSocket-Version: 13\r\n"
+                               "Sec-WebSocket-Key: "
+                               "dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                             : "");
+        world_write(w, fd, head, (size_t)n);
+        world_read(w, fd);
+        CHECK(!strstr(w->got, "\"sid\":\"") == !rows[i / 2].allowed, "%s",
+              w->got);
+        if (!rows[i / 2].allowed)
+            CHECK(strstr(w->got, upgrade ? " 400 " : " 403 ") &&
+                      strstr(w->got, "Forbidden"),
+                  "%s", w->got);
+        world_hang_up(w, fd);
+        world_advance(w, 60000);
+        close_server(w);
+    }
+}
+
 int main(void)
 {
     static struct world w;
@@ -227,5 +349,7 @@ int main(void)
     test_decisions(&w);
     test_later(&w);
     test_headers(&w);
+    test_connection_errors(&w);
+    test_allowed_origins(&w);
     return t_done();
 }
