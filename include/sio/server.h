@@ -82,6 +82,17 @@ typedef struct sio_options {
     bool http_compression;             /* true */
     size_t http_compression_threshold; /* 1024 bytes */
 
+    /* permessage-deflate (RFC 7692) for WebSockets that offer it. It costs up
+     * to 300 KiB a connection, unless no context is kept between messages: then
+     * messages of at least the threshold are compressed, else all are. */
+    bool per_message_deflate;             /* false */
+    size_t per_message_deflate_threshold; /* 1024 bytes */
+    bool server_no_context_takeover;      /* false */
+    bool client_no_context_takeover;      /* false */
+    unsigned server_max_window_bits;      /* 0: 15; or 9 to 15 */
+    unsigned client_max_window_bits;      /* 0: 15; or 8 to 15 */
+    int deflate_level;                    /* -1: zlib's default; or 0 to 9 */
+
     /* Which pages may connect: a handshake whose Origin is not in the list is
      * refused, over polling and over WebSocket (403 and 400, "Forbidden"). One
      * without Origin comes from no page and is let through. NULL: everybody. */

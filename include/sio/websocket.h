@@ -36,6 +36,7 @@ typedef struct sio_websocket_options {
     const char *path; /* NULL: every path that nothing else serves */
     const char *subprotocols; /* NULL: none; else names separated by commas: the
                                  first that a client offers is chosen */
+    bool per_message_deflate; /* false: see sio_options */
     size_t max_message;       /* 1000000: bytes; more is closed with 1009 */
 } sio_websocket_options;
 

@@ -15,6 +15,7 @@
 #include <string.h>
 
 static const char bad_text[] = "text is not valid UTF-8";
+static const char too_big[] = "message is over the limit";
 
 void ws_reader_init(struct ws_reader *r, enum ws_role role,
                     uint64_t max_message)
@@ -58,11 +59,14 @@ static bool on_data_header(struct ws_reader *r, const struct ws_event *ev,
     if (ev->op != WS_CONT) {
         r->op = ev->op;
         r->fragments = 0;
+        r->compressed = ev->rsv1;
+        r->wire = 0;
     }
     if (++r->fragments > WS_MAX_FRAGMENTS)
         return fail(r, out, WS_CLOSE_POLICY_VIOLATION, "too many fragments");
-    if (ev->length > r->parts.max - r->parts.len)
-        return fail(r, out, WS_CLOSE_TOO_BIG, "message is over the limit");
+    if (ev->length > r->parts.max - r->wire)
+        return fail(r, out, WS_CLOSE_TOO_BIG, too_big);
+    r->wire += ev->length;
     return false;
 }
 
@@ -76,11 +80,32 @@ static bool on_header(struct ws_reader *r, const struct ws_event *ev,
     return ev->op < WS_CLOSE && on_data_header(r, ev, out);
 }
 
+/* The next piece of a compressed message; its text is checked inflated. */
+static bool on_compressed(struct ws_reader *r, const uint8_t *p, size_t n,
+                          bool last, struct ws_message *out)
+{
+    size_t before = r->parts.len;
+    int result = ws_inflate(r->inflater, p, n, last, &r->parts);
+
+    if (result == SIO_E_LIMIT)
+        return fail(r, out, WS_CLOSE_TOO_BIG, too_big);
+    if (result == SIO_E_INVAL)
+        return fail(r, out, WS_CLOSE_INVALID_PAYLOAD, "no deflate data");
+    if (result < 0)
+        return fail(r, out, WS_CLOSE_INTERNAL_ERROR, "out of memory");
+    if (r->op == WS_TEXT && r->parts.len > before &&
+        !utf8_feed(&r->utf8, r->parts.data + before, r->parts.len - before))
+        return fail(r, out, WS_CLOSE_INVALID_PAYLOAD, bad_text);
+    return false;
+}
+
 static bool on_payload(struct ws_reader *r, const struct ws_event *ev,
                        struct ws_message *out)
 {
     bool control = r->frame_op >= WS_CLOSE;
 
+    if (!control && r->compressed)
+        return on_compressed(r, ev->data, ev->n, false, out);
     if (!control && r->op == WS_TEXT && !utf8_feed(&r->utf8, ev->data, ev->n))
         return fail(r, out, WS_CLOSE_INVALID_PAYLOAD, bad_text);
     if (ev->n == r->frame_len && r->fin && (control || !r->parts.len)) {
@@ -99,6 +124,8 @@ static bool on_data_end(struct ws_reader *r, struct ws_message *out)
 {
     if (!r->fin)
         return false;
+    if (r->compressed && on_compressed(r, NULL, 0, true, out))
+        return true;
     if (r->op == WS_TEXT && !utf8_done(&r->utf8))
         return fail(r, out, WS_CLOSE_INVALID_PAYLOAD, bad_text);
     if (r->parts.len) {
@@ -224,4 +251,10 @@ uint8_t *ws_reader_take(struct ws_reader *r)
         return NULL;
     r->deliver = false;
     return grow_take(&r->parts, &n);
+}
+
+void ws_reader_inflate(struct ws_reader *r, struct ws_inflater *inflater)
+{
+    r->inflater = inflater;
+    r->frame.deflate = 1;
 }

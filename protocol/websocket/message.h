@@ -18,6 +18,7 @@
 #include "protocol/base/grow.h"
 #include "protocol/base/utf8.h"
 #include "protocol/websocket/close.h"
+#include "protocol/websocket/deflate.h"
 #include "protocol/websocket/frame.h"
 
 #define WS_MAX_FRAGMENTS 16384u /* per message; as `ws`: 1008 beyond it */
@@ -57,6 +58,9 @@ struct ws_reader {
     uint8_t control[125]; /* of a control frame in pieces */
     struct utf8 utf8;     /* of the text under way; done between texts */
     uint32_t fragments;
+    bool compressed;              /* the message under way */
+    uint64_t wire;                /* its bytes so far, as announced */
+    struct ws_inflater *inflater; /* NULL: no extension */
     uint64_t frame_len;
     unsigned code; /* once failed, what ERROR repeats; 0 before */
     const char *why;
@@ -80,5 +84,10 @@ size_t ws_read(struct ws_reader *r, uint8_t *in, size_t len,
  * freed with free(). NULL when that message was a slice of the input or a
  * control frame, whose bytes (125 at most) lie in the reader itself. */
 uint8_t *ws_reader_take(struct ws_reader *r);
+
+/* permessage-deflate was negotiated (RFC 7692): messages with RSV1 are inflated
+ * by `inflater`, which stays the caller's. The limit of a message holds on the
+ * wire and after inflation, so that a bomb costs its limit and no more. */
+void ws_reader_inflate(struct ws_reader *r, struct ws_inflater *inflater);
 
 #endif

@@ -45,11 +45,12 @@ struct eng_options {
     struct http_cors cors;
     const sio_str *allowed_origins; /* NULL: every one */
     size_t allowed_origin_count;
-    sio_str cookie_name;               /* p NULL: no cookie */
-    sio_str cookie_attributes;         /* what stands behind its value */
-    bool http_compression;             /* of polls */
-    size_t http_compression_threshold; /* bytes */
-    sio_str initial_packet;            /* "4..."; p NULL: none */
+    sio_str cookie_name;                 /* p NULL: no cookie */
+    sio_str cookie_attributes;           /* what stands behind its value */
+    struct http_deflate_options deflate; /* of WebSockets */
+    bool http_compression;               /* of polls */
+    size_t http_compression_threshold;   /* bytes */
+    sio_str initial_packet;              /* "4..."; p NULL: none */
     /* <sio/hooks.h>; may be NULL */
     void (*allow_request)(sio_handshake *handshake, void *user);
     void (*on_headers)(sio_headers *headers, void *user);

@@ -201,7 +201,7 @@ bool eng_writable(const struct eng_session *s)
 void eng_send_text(struct eng_session *s, sio_str text, bool compress)
 {
     if (s->state == EIO_WEBSOCKET) {
-        websocket_send(s->ws, WS_TEXT, text);
+        websocket_send_message(s->ws, false, text, compress);
     } else if (eng_is_open(s)) {
         s->compress |= compress;
         polling_send(s, EIO_PACKET_MESSAGE,
@@ -241,7 +241,7 @@ void eng_send_binary(struct eng_session *s, sio_str data, bool compress)
     size_t before = s->out.len;
 
     if (s->state == EIO_WEBSOCKET) {
-        websocket_send_binary(s->ws, data);
+        websocket_send_message(s->ws, true, data, compress);
     } else if (eng_is_open(s)) {
         s->compress |= compress;
         polling_queued(s, before, eio_payload_append_binary(&s->out, data));
@@ -264,15 +264,17 @@ static int append_payload(struct grow *out, struct sio_packet *p)
     return grow_append(out, payload->data, payload->len);
 }
 
-static void append_frames(struct eng_ws *ws, const struct sio_packet *p)
+static void append_frames(struct eng_ws *ws, const struct sio_packet *p,
+                          bool compress)
 {
     for (size_t i = 0; i < p->count; i++) {
         const struct eng_part *part = &p->parts[i];
 
         if (part->binary && ws->base64)
-            websocket_send_binary(ws, eng_part_data(part));
+            websocket_send_message(ws, true, eng_part_data(part), compress);
         else
-            http_websocket_send_frame(&ws->ws, part->frame);
+            http_websocket_send_frame(&ws->ws, part->frame, part->head,
+                                      compress);
     }
 }
 
@@ -281,7 +283,7 @@ void eng_send_packet(struct eng_session *s, struct sio_packet *p, bool compress)
     size_t before = s->out.len;
 
     if (s->state == EIO_WEBSOCKET) {
-        append_frames(s->ws, p);
+        append_frames(s->ws, p, compress);
     } else if (eng_is_open(s)) {
         s->compress |= compress;
         polling_queued(s, before, append_payload(&s->out, p));

@@ -101,8 +101,9 @@ void websocket_handshake(struct engine *e, struct http_exchange *ex);
 struct eng_ws *websocket_accept(struct engine *e, struct http_exchange *ex,
                                 struct eng_session *s);
 void websocket_send(struct eng_ws *ws, enum ws_op op, sio_str data);
-/* A binary message, in the form that the client wants. */
-void websocket_send_binary(struct eng_ws *ws, sio_str data);
+/* A message: text with its "4", or binary in the form that the client wants. */
+void websocket_send_message(struct eng_ws *ws, bool binary, sio_str data,
+                            bool compress);
 /* Send a close frame (`code` WS_CLOSE_NO_STATUS: an empty one) and wait for the
  * peer's; the session is out of it. */
 void websocket_close(struct eng_ws *ws, unsigned code);

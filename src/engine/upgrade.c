@@ -64,7 +64,7 @@ static void flush_to_websocket(struct eng_session *s)
         eio_payload_init(&it, (char *)s->out.data, s->out.len);
         while (eio_payload_next(&it, &p) == 1)
             if (p.binary)
-                websocket_send_binary(s->ws, p.data);
+                websocket_send_message(s->ws, true, p.data, s->compress);
             else /* with the digit, which stands before the data */
                 websocket_send(s->ws, WS_TEXT,
                                (sio_str){ p.data.p - 1, p.data.n + 1 });

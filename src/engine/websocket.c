@@ -18,31 +18,33 @@ static struct eng_ws *eng_ws_of(struct http_websocket *ws)
 
 void websocket_send(struct eng_ws *ws, enum ws_op op, sio_str data)
 {
-    http_websocket_send(&ws->ws, op, data);
+    http_websocket_send(&ws->ws, op, data, true);
 }
 
 /* As text "b<base64>", for a client that has asked for that. */
-static void send_base64(struct eng_ws *ws, sio_str data)
+static void send_base64(struct eng_ws *ws, sio_str data, bool compress)
 {
-    uint8_t head[WS_HEAD_MAX], *out;
     size_t n = 1 + BASE64_LEN(data.n);
-    size_t k = ws_encode_head(head, WS_TEXT, n, NULL);
+    char *text = malloc(n);
 
-    out = net_conn_reserve(ws->ws.conn, k + n);
-    if (!out)
+    if (!text) {
+        net_conn_fail(ws->ws.conn, NET_CLOSE_NOMEM);
         return;
-    memcpy(out, head, k);
-    out[k] = 'b';
-    base64_encode((char *)out + k + 1, data.p, data.n);
-    net_conn_commit(ws->ws.conn, k + n);
+    }
+    text[0] = 'b';
+    base64_encode(text + 1, data.p, data.n);
+    http_websocket_send(&ws->ws, WS_TEXT, (sio_str){ text, n }, compress);
+    free(text);
 }
 
-void websocket_send_binary(struct eng_ws *ws, sio_str data)
+void websocket_send_message(struct eng_ws *ws, bool binary, sio_str data,
+                            bool compress)
 {
-    if (ws->base64)
-        send_base64(ws, data);
+    if (binary && ws->base64)
+        send_base64(ws, data, compress);
     else
-        websocket_send(ws, WS_BINARY, data);
+        http_websocket_send(&ws->ws, binary ? WS_BINARY : WS_TEXT, data,
+                            compress);
 }
 
 /* No session from here on. */

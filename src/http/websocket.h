@@ -16,6 +16,8 @@
 #ifndef SRC_HTTP_WEBSOCKET_H
 #define SRC_HTTP_WEBSOCKET_H
 
+#include "protocol/websocket/deflate.h"
+#include "protocol/websocket/extension.h"
 #include "protocol/websocket/message.h"
 #include "src/http/exchange.h"
 
@@ -52,6 +54,22 @@ struct http_websocket_ops {
     void (*on_free)(struct http_websocket *ws);
 };
 
+/* permessage-deflate (RFC 7692): whether, and how, an endpoint offers it. */
+struct http_deflate_options {
+    bool on;
+    struct ws_deflate_params wishes;
+    int level; /* 0 to 9, or WS_DEFLATE_DEFAULT_LEVEL */
+    size_t
+        threshold; /* bytes: shorter messages are left alone, where no context
+                      is kept; as `ws`, which compresses all where one is */
+};
+
+/* What one connection has agreed on. */
+struct http_deflate {
+    struct ws_inflater in;
+    struct ws_deflater out;
+};
+
 /* What the WebSockets of one endpoint share. */
 struct http_websockets {
     struct net_loop *loop;
@@ -59,6 +77,8 @@ struct http_websockets {
     struct list list;
     size_t count;
     struct net_timer_queue closes;
+    struct http_deflate_options deflate;
+    struct grow scratch; /* one deflated message */
     /* Memory of gathered messages, kept until their batch is over. */
     uint8_t **held;
     size_t held_count, held_cap;
@@ -71,12 +91,14 @@ struct http_websocket {
     struct net_conn *conn; /* NULL: over */
     bool closing;          /* our close frame is sent, or the peer's came */
     struct ws_reader reader;
-    struct net_timer timeout; /* of the closing handshake */
+    struct http_deflate *deflate; /* NULL: not agreed on */
+    struct net_timer timeout;     /* of the closing handshake */
     struct net_deferred cleanup;
 };
 
 void http_websockets_init(struct http_websockets *set, struct net_loop *loop,
-                          uint64_t max_message);
+                          uint64_t max_message,
+                          const struct http_deflate_options *deflate);
 /* Every connection is cut; on_free() comes for each, no on_close(). */
 void http_websockets_destroy(struct http_websockets *set);
 
@@ -98,11 +120,14 @@ int http_websocket_accept(struct http_websockets *set, struct http_exchange *ex,
                           sio_str subprotocol, const struct http_field *fields,
                           size_t field_count);
 
-/* Queue one message, or a control frame. Dropped when it is closing. */
-void http_websocket_send(struct http_websocket *ws, enum ws_op op,
-                         sio_str data);
-/* Queue a frame that stands ready, by reference. */
-void http_websocket_send_frame(struct http_websocket *ws, struct buf *frame);
+/* Queue one message, or a control frame. Dropped when it is closing. compress:
+ * it may be, where that was agreed on. */
+void http_websocket_send(struct http_websocket *ws, enum ws_op op, sio_str data,
+                         bool compress);
+/* Queue a frame that stands ready, by reference; `head` bytes of it are its
+ * header. Where deflate was agreed on its payload is sent as a message. */
+void http_websocket_send_frame(struct http_websocket *ws, struct buf *frame,
+                               size_t head, bool compress);
 
 /* Nothing waits to be written. */
 static inline bool http_websocket_writable(const struct http_websocket *ws)

@@ -32,6 +32,8 @@ void sio_options_init_sized(sio_options *options, size_t size)
         .cookie_max_age_s = -1,
         .cookie_http_only = true,
         .cookie_same_site = "Lax",
+        .per_message_deflate_threshold = 1024,
+        .deflate_level = WS_DEFLATE_DEFAULT_LEVEL,
         .http_compression = true,
         .http_compression_threshold = 1024,
         .max_attachments = 10,
@@ -111,6 +113,19 @@ static const char *check_cookie(const sio_options *o)
     return NULL;
 }
 
+static const char *check_deflate(const sio_options *o)
+{
+    if (o->server_max_window_bits &&
+        (o->server_max_window_bits < 9 || o->server_max_window_bits > 15))
+        return "server_max_window_bits: 0 or 9 to 15";
+    if (o->client_max_window_bits &&
+        (o->client_max_window_bits < 8 || o->client_max_window_bits > 15))
+        return "client_max_window_bits: 0 or 8 to 15";
+    if (o->deflate_level < WS_DEFLATE_DEFAULT_LEVEL || o->deflate_level > 9)
+        return "deflate_level: -1 to 9";
+    return NULL;
+}
+
 static const char *check_rest(const sio_options *o)
 {
     const unsigned all = SIO_TRANSPORT_POLLING | SIO_TRANSPORT_WEBSOCKET;
@@ -148,6 +163,8 @@ const char *options_check(const sio_options *o)
     wrong = check_cors(o);
     if (!wrong)
         wrong = check_cookie(o);
+    if (!wrong)
+        wrong = check_deflate(o);
     return wrong ? wrong : check_rest(o);
 }
 
@@ -299,6 +316,13 @@ int options_for_engine(const sio_options *o, struct arena *strings,
             (o->transports & SIO_TRANSPORT_WEBSOCKET ? ENG_WEBSOCKET : 0u),
         .allow_upgrades = o->allow_upgrades,
         .max_buffered = o->max_buffered_amount,
+        .deflate = { .on = o->per_message_deflate,
+                     .level = o->deflate_level,
+                     .threshold = o->per_message_deflate_threshold,
+                     .wishes = { o->server_no_context_takeover,
+                                 o->client_no_context_takeover,
+                                 (uint8_t)o->server_max_window_bits,
+                                 (uint8_t)o->client_max_window_bits } },
         .http_compression = o->http_compression,
         .http_compression_threshold = o->http_compression_threshold,
         .allow_request = o->allow_request,

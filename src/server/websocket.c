@@ -174,7 +174,11 @@ int sio_on_websocket(sio_server *server, const sio_websocket_options *options,
     memcpy(&e->handlers, handlers,
            handlers->size < sizeof e->handlers ? handlers->size
                                                : sizeof e->handlers);
-    http_websockets_init(&e->websockets, &server->loop, o.max_message);
+    http_websockets_init(&e->websockets, &server->loop, o.max_message,
+                         &(struct http_deflate_options){
+                             .on = o.per_message_deflate,
+                             .level = WS_DEFLATE_DEFAULT_LEVEL,
+                         });
     list_append(&server->endpoints, &e->node);
     return SIO_OK;
 }
@@ -237,7 +241,7 @@ int sio_websocket_send(sio_websocket *ws, const sio_value *message)
     if (text && !utf8_valid(message->data, message->size))
         return SIO_E_INVAL;
     http_websocket_send(&ws->inner, text ? WS_TEXT : WS_BINARY,
-                        (sio_str){ message->data, message->size });
+                        (sio_str){ message->data, message->size }, true);
     return SIO_OK;
 }
 

@@ -14,7 +14,8 @@
     X("pingInterval",   ping_interval)   /* ms */    \
     X("pingTimeout",    ping_timeout)    /* ms */    \
     X("connectTimeout", connect_timeout) /* ms */    \
-    X("maxPayload",     max_payload)     /* bytes */
+    X("maxPayload",     max_payload)     /* bytes */ \
+    X("deflate",        deflate)         /* 1: permessage-deflate */
 /* clang-format on */
 
 struct settings {

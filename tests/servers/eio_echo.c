@@ -11,6 +11,7 @@ const struct role eio_echo = {
     .defaults = { .ping_interval = 300000,
                   .ping_timeout = 200000,
                   .connect_timeout = 1000,
-                  .max_payload = 67108864 },
+                  .max_payload = 67108864,
+                  .deflate = 1 },
     .run = engine_echo,
 };

@@ -24,6 +24,8 @@ int engine_echo(const struct settings *settings, unsigned port)
         return 1;
     server_options(settings, &options);
     options.path = "/engine.io";
+    options.per_message_deflate = settings->deflate;
+    options.per_message_deflate_threshold = 0;
     if (!sio_engine_new(server, &options, &handlers, NULL))
         return 1;
     return run_server(server, port);

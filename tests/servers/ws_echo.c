@@ -23,6 +23,7 @@ static int run(const struct settings *settings, unsigned port)
         return 1;
     sio_websocket_options_init(&options);
     options.max_message = settings->max_payload;
+    options.per_message_deflate = settings->deflate;
     if (sio_on_websocket(server, &options, &handlers, NULL) != SIO_OK)
         return 1;
     return run_server(server, port);
@@ -33,6 +34,7 @@ const struct role ws_echo = {
     .defaults = { .ping_interval = 25000,
                   .ping_timeout = 20000,
                   .connect_timeout = 45000,
-                  .max_payload = 134217728 },
+                  .max_payload = 134217728,
+                  .deflate = 1 },
     .run = run,
 };
