@@ -145,7 +145,7 @@ static void test_broadcast(struct world *w)
     end(w);
 }
 
-/* --------------------------------------------- what hostile clients may cost */
+/* -------------------------------------------- what hostile clients may cost */
 
 static void on_reply(int error, sio_event *answers, void *user)
 {

@@ -375,6 +375,66 @@ static void test_slow_reader(void)
     free(big_body);
 }
 
+/* Answers that wait for an earlier one are memory that a peer has ordered. */
+static void test_waiting_bytes(void)
+{
+    struct buf *shared = buf_alloc(100000);
+
+    T_CASE("pipeline: what waits behind an unanswered request is bounded");
+    big_body = malloc(100001);
+    memset(big_body, 'b', 100000);
+    big_body[100000] = 0;
+    fx_special = answer_big;
+    fx_begin();
+    fx_say(GET("/wait0"));
+    say_many(GET("/special"), 20);
+    CHECK(fx_server.exchange_count == 4, "%zu", fx_server.exchange_count);
+    fx_told[0] = 0;
+    fx_answer(fx_waiting[0], "0");
+    for (int i = 0; i < 100; i++)
+        fx_receive();
+    CHECK(fx_server.exchange_count == 0, "%zu", fx_server.exchange_count);
+    fx_say(GET("/now"));
+    fx_check_answers("200 hi|");
+    fx_end();
+
+    T_CASE("pipeline: shared bodies count as well");
+    memset(shared->data, 's', shared->len);
+    fx_begin();
+    fx_say(GET("/wait0") GET("/wait1") GET("/wait2") GET("/wait3")
+               GET("/wait4"));
+    for (int i = 1; i < 4; i++)
+        http_respond(fx_waiting[i], &(struct http_response){
+                                        .status = 200, .shared = shared });
+    fx_told[0] = 0;
+    fx_say(GET("/now"));
+    fx_check_told("");
+    fx_answer(fx_waiting[0], "0");
+    for (int i = 0; i < 20; i++)
+        fx_receive();
+    fx_check_told("/now ");
+    fx_end();
+    buf_unref(shared);
+    free(big_body);
+}
+
+static void test_never_reads(void)
+{
+    T_CASE("pipeline: who never reads what was answered is closed");
+    big_body = malloc(100001);
+    memset(big_body, 'b', 100000);
+    big_body[100000] = 0;
+    fx_special = answer_big;
+    fx_begin();
+    say_many(GET("/special"), 20);
+    CHECK(fx_server.exchange_count == 0, "%zu", fx_server.exchange_count);
+    for (int i = 0; i < 14; i++)
+        fx_move_clock(5000);
+    CHECK(fx_loop.conn_count == 0, "still there");
+    fx_end();
+    free(big_body);
+}
+
 /* ------------------------------------------------------------------- aborts */
 
 static void test_aborts(void)
@@ -618,6 +678,20 @@ static void test_upgrade(void)
           "other bytes");
     fx_end();
 
+    T_CASE("upgrade: of a request that had to wait: early bytes come once");
+    http_config_defaults(&fx_config);
+    fx_config.max_pipeline = 1;
+    fx_begin_configured();
+    fx_say(GET("/wait0") UP("/up") "early");
+    fx_check_told("/wait0 <>");
+    fx_answer(fx_waiting[0], "0");
+    for (int i = 0; i < 3; i++)
+        net_loop_poll(&fx_loop);
+    fx_check_told("/up [early]");
+    fx_say("more");
+    fx_check_told("[more]");
+    fx_end();
+
     T_CASE("upgrade: refused later, early bytes are HTTP");
     fx_begin();
     fx_say(UP("/up-wait0") GET("/now"));
@@ -710,6 +784,8 @@ int main(void)
     test_shared_waits();
     test_max_pipeline();
     test_slow_reader();
+    test_waiting_bytes();
+    test_never_reads();
     test_aborts();
     test_reentry();
     test_times();

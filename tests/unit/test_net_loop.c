@@ -229,6 +229,43 @@ static void test_borrowed(void)
     event_base_free(base);
 }
 
+static bool was_current;
+
+static void on_current(struct net_mail *mail)
+{
+    (void)mail;
+    was_current = net_loop_is_current(&loop);
+}
+
+static void *run_base(void *base)
+{
+    event_base_loop(base, EVLOOP_NONBLOCK);
+    return NULL;
+}
+
+static void test_borrowed_elsewhere(void)
+{
+    struct event_base *base = event_base_new();
+    struct net_mail mail = { .run = on_current };
+    pthread_t thread;
+
+    T_CASE("a borrowed base: the loop is the thread's that runs it");
+    CHECK(net_loop_init(&loop, &(struct net_loop_config){ .base = base }) ==
+              SIO_OK,
+          "no loop");
+    CHECK(net_loop_is_current(&loop), "not of the thread that made it");
+    was_current = false;
+    net_post(&loop, &mail);
+    pthread_create(&thread, NULL, run_base, base);
+    pthread_join(thread, NULL);
+    CHECK(was_current, "not of the thread that runs it");
+    CHECK(!net_loop_is_current(&loop), "still of the one that made it");
+    net_loop_deliver(&loop);
+    CHECK(net_loop_is_current(&loop), "not of the one that ends it");
+    net_loop_destroy(&loop);
+    event_base_free(base);
+}
+
 static void test_no_memory(void)
 {
     T_CASE("init: out of memory is a result");
@@ -246,6 +283,7 @@ int main(void)
     test_threads();
     test_stop();
     test_borrowed();
+    test_borrowed_elsewhere();
     test_no_memory();
     return t_done();
 }

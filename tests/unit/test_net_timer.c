@@ -168,6 +168,64 @@ static void test_restart(void)
     net_loop_destroy(&loop);
 }
 
+static struct net_timer_queue after_queue;
+
+static void on_then_after(struct net_timer *t)
+{
+    note(':');
+    net_timer_start_after(&after_queue, t);
+}
+
+/* A timer of 100 that fires at `late`, then one of 40 that follows it. */
+static void start_after(struct net_timer_queue *q, struct named *a,
+                        uint64_t late)
+{
+    begin();
+    net_timer_queue_init(q, &loop, 100, on_then_after);
+    net_timer_queue_init(&after_queue, &loop, 40, on_timer);
+    name_it(a, 'a');
+    net_timer_start(q, &a->timer);
+    at(late);
+    check_order(":");
+}
+
+static void end_after(struct net_timer_queue *q)
+{
+    net_timer_queue_close(q);
+    net_timer_queue_close(&after_queue);
+    net_loop_destroy(&loop);
+}
+
+static void test_after(void)
+{
+    struct net_timer_queue q;
+    struct named a;
+
+    T_CASE("timer: one that follows another: a little late does not add up");
+    start_after(&q, &a, 120);
+    at(139);
+    check_order(":");
+    at(140);
+    check_order(":a");
+    end_after(&q);
+
+    T_CASE("timer: but with less than half of its time left it starts anew");
+    start_after(&q, &a, 121);
+    at(160);
+    check_order(":");
+    at(161);
+    check_order(":a");
+    end_after(&q);
+
+    T_CASE("timer: and so it does when all of its time is over");
+    start_after(&q, &a, 9000);
+    at(9039);
+    check_order(":");
+    at(9040);
+    check_order(":a");
+    end_after(&q);
+}
+
 static void test_zero(void)
 {
     struct named a;
@@ -304,6 +362,7 @@ int main(void)
     test_due();
     test_across_queues();
     test_restart();
+    test_after();
     test_zero();
     test_heap();
     test_no_memory();
