@@ -11,8 +11,9 @@
  *
  * Returns  SIO_OK once queued or posted (a socket that is gone drops it, as in
  *          Node); SIO_E_RESERVED; SIO_E_INVAL (invalid UTF-8 or JSON);
- *          SIO_E_LIMIT (more rooms in a target than it can hold); SIO_E_NOMEM.
- *          Nothing was sent then.
+ *          SIO_E_LIMIT (more rooms in a target than it can hold, or a text
+ *          longer than max_buffered_amount); SIO_E_NOMEM. Nothing was sent
+ *          then.
  * Thread   any. Away from the loop the packet is encoded here and posted.
  * Order    calls of one thread reach each socket in call order.
  * Cost     encoded once, however many sockets get it.

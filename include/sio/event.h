@@ -69,9 +69,9 @@ SIO_API int sio_ack_values(sio_event *event, const sio_value *values,
                            size_t count);
 
 /* Take the acknowledgement out of the event, to be given later: once, from any
- * thread, by sio_answer() (which frees the handle), or sio_answer_drop() to
- * never give it; not after sio_server_free(). NULL when none was asked for, or
- * it was given already, or out of memory. */
+ * thread, by sio_answer(), which frees the handle unless it fails, or by
+ * sio_answer_drop() to never give it; not after sio_server_free(). NULL when
+ * none was asked for, or it was given already, or out of memory. */
 SIO_API sio_pending_ack *sio_ack_later(sio_event *event);
 SIO_API int sio_answer_values(sio_pending_ack *ack, const sio_value *values,
                               size_t count);

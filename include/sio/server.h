@@ -156,7 +156,8 @@ SIO_API void sio_server_free(sio_server *server);
  *           addresses). Port 0 takes a free one: ask sio_port().
  * reserved  NULL. (TLS and socket options will live here.)
  * Returns   SIO_OK; SIO_E_ADDRESS; SIO_E_SYS with errno (EADDRINUSE, EACCES);
- *           SIO_E_NOMEM; SIO_E_STATE after sio_stop().
+ *           SIO_E_NOMEM; SIO_E_STATE after sio_stop(); SIO_E_INVAL
+ *           (reserved).
  * Thread    before sio_run(), or the loop's.
  */
 SIO_API int sio_listen(sio_server *server, const char *address,
@@ -203,7 +204,8 @@ SIO_API size_t sio_socket_count(const sio_namespace *nsp);
  * stands for the folder. Files are read when asked for; hidden files and what
  * lies outside are not served.
  *
- * Returns  SIO_OK, SIO_E_NOMEM, SIO_E_SYS (the folder cannot be opened: errno).
+ * Returns  SIO_OK, SIO_E_INVAL (a prefix without leading "/"), SIO_E_NOMEM,
+ *          SIO_E_SYS (the folder cannot be opened: errno).
  */
 SIO_API int sio_serve_files(sio_server *server, const char *prefix,
                             const char *folder);

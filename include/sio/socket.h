@@ -92,20 +92,23 @@ SIO_API int sio_auth_string(const sio_socket *socket, const char *key,
                             char *out, size_t size);
 
 /* The first HTTP request of the connection: a header by its lower-case name, p
- * NULL when absent; a query parameter, decoded, as sio_auth_string() does. */
+ * NULL when absent; a query parameter, decoded, as sio_auth_string() does. Of a
+ * socket that has left (kept by sio_retain()) there is none any more. */
 SIO_API sio_str sio_request_header(const sio_socket *socket, const char *name);
 SIO_API int sio_request_query(const sio_socket *socket, const char *key,
                               char *out, size_t size);
 SIO_API sio_str sio_request_url(const sio_socket *socket);
 
-/* The client's IP as text; as long as the socket. */
+/* The client's IP as text; as long as the socket. "" when it is asked for the
+ * first time after the socket has left. */
 SIO_API const char *sio_address(const sio_socket *socket);
 
-/* "polling" or "websocket": now; an upgrade changes it. */
+/* "polling" or "websocket": now; an upgrade changes it. "" once it has left. */
 SIO_API const char *sio_transport(const sio_socket *socket);
 
 /* A pointer of the program's, NULL at first. free_fn (may be NULL) is called
- * with it when it is replaced or the socket is freed. */
+ * with it when it is replaced or the socket is freed, on the thread that does
+ * so: of the last sio_release(). */
 SIO_API void sio_set_data(sio_socket *socket, void *data,
                           void (*free_fn)(void *data));
 SIO_API void *sio_data(const sio_socket *socket);

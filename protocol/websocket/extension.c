@@ -11,7 +11,7 @@
 #include "protocol/websocket/extension.h"
 
 #include "protocol/base/str.h"
-#include "protocol/websocket/token.h"
+#include "protocol/base/token.h"
 
 #include <stdio.h>
 
@@ -48,7 +48,7 @@ static bool read_token(struct cursor *c, sio_str *token)
 {
     skip_blanks(c);
     token->p = c->p;
-    while (c->p < c->end && ws_is_token_char(*c->p))
+    while (c->p < c->end && token_char(*c->p))
         c->p++;
     token->n = (size_t)(c->p - token->p);
     return token->n > 0;

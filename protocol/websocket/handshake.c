@@ -5,6 +5,7 @@
  */
 #include "protocol/websocket/handshake.h"
 #include "protocol/base/base64.h"
+#include "protocol/base/token.h"
 
 #include <assert.h>
 #include <openssl/sha.h>
@@ -22,12 +23,6 @@ static bool is_alnum(char c)
            (c >= 'a' && c <= 'z');
 }
 
-/* tchar of RFC 9110 5.6.2 */
-static bool is_token_char(char c)
-{
-    return is_alnum(c) || memchr("!#$%&'*+-.^_`|~", c, 15);
-}
-
 static bool key_valid(sio_str key)
 {
     if (key.n != KEY_LEN || key.p[22] != '=' || key.p[23] != '=')
@@ -41,14 +36,6 @@ static bool key_valid(sio_str key)
 static bool version_valid(sio_str version)
 {
     return str_eq(version, STR("13")) || str_eq(version, STR("8"));
-}
-
-static bool is_token(sio_str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (!is_token_char(s.p[i]))
-            return false;
-    return s.n > 0;
 }
 
 static bool contains(const sio_str *list, size_t n, sio_str s)
@@ -68,7 +55,8 @@ static bool parse_protocols(sio_str rest, sio_str *first)
     do {
         sio_str token = str_trim(str_split(rest, ',', &rest));
 
-        if (n == MAX_PROTOCOLS || !is_token(token) || contains(seen, n, token))
+        if (n == MAX_PROTOCOLS || !token_valid(token) ||
+            contains(seen, n, token))
             return false;
         seen[n++] = token;
     } while (rest.p);

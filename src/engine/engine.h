@@ -25,8 +25,9 @@
 #include "src/http/cors.h"
 #include "src/http/exchange.h"
 #include "src/http/websocket.h"
+#include "src/net/random.h"
 
-#define ENG_SID_LEN 20          /* characters */
+#define ENG_SID_LEN NET_ID_LEN  /* characters */
 #define ENG_OPEN_MAX 1024       /* bytes of an OPEN packet */
 #define ENG_NOOP_MS 100         /* between NOOPs while an upgrade probes */
 #define ENG_POLL_CLOSE_MS 30000 /* a close packet waits so long for a poll */

@@ -7,28 +7,11 @@
  */
 #include "src/engine/session.h"
 
-#include "protocol/base/base64.h"
 #include "protocol/engineio/open.h"
 #include "protocol/engineio/payload.h"
 #include "src/net/random.h"
 
 #include <stdlib.h>
-
-/* 12 random bytes and a 24-bit counter, as Node: unguessable and unique. */
-static int make_sid(struct engine *e, char sid[ENG_SID_LEN + 1])
-{
-    uint8_t raw[15];
-    uint32_t n = e->sid_counter++;
-
-    if (net_random(raw, 12) < 0)
-        return SIO_E_SYS;
-    raw[12] = (uint8_t)(n >> 16);
-    raw[13] = (uint8_t)(n >> 8);
-    raw[14] = (uint8_t)n;
-    base64url_encode(sid, raw, sizeof raw);
-    sid[ENG_SID_LEN] = 0;
-    return SIO_OK;
-}
 
 struct eng_session *session_new(struct engine *e, struct http_exchange *ex)
 {
@@ -39,7 +22,7 @@ struct eng_session *session_new(struct engine *e, struct http_exchange *ex)
     s->engine = e;
     s->state = EIO_OPENING;
     s->request = http_request_copy(&ex->request);
-    if (!s->request || make_sid(e, s->sid) < 0) {
+    if (!s->request || net_random_id(s->sid, &e->sid_counter) < 0) {
         free(s->request);
         free(s);
         return NULL;

@@ -10,11 +10,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* What an attribute's value may hold: no controls, no ";". */
+/* What an attribute's value may hold: visible ASCII and blanks, no ";". */
 static bool is_plain(sio_str s)
 {
     for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] < ' ' || s.p[i] == 0x7f || s.p[i] == ';')
+        if (s.p[i] < ' ' || s.p[i] > '~' || s.p[i] == ';')
             return false;
     return true;
 }

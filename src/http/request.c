@@ -4,6 +4,8 @@
  * SPDX-License-Identifier: MIT
  */
 #include "src/http/request.h"
+
+#include "protocol/base/token.h"
 #include "src/http/parse.h"
 
 #include <stdlib.h>
@@ -177,17 +179,11 @@ int http_query_text(sio_str query, sio_str key, char *out, size_t size)
 
 bool http_field_valid(sio_str name, sio_str value)
 {
-    for (size_t i = 0; i < name.n; i++) {
-        unsigned char c = (unsigned char)name.p[i];
-
-        if (c <= ' ' || c >= 0x7f || memchr("()<>@,;:\\\"/[]?={}", c, 17))
-            return false;
-    }
     for (size_t i = 0; i < value.n; i++) {
         unsigned char c = (unsigned char)value.p[i];
 
         if ((c < ' ' && c != '\t') || c == 0x7f)
             return false;
     }
-    return name.n > 0;
+    return token_valid(name);
 }

@@ -168,6 +168,7 @@ static void release_held(struct http_websockets *set)
 {
     while (set->held_count)
         free(set->held[--set->held_count]);
+    set->held_bytes = 0;
 }
 
 /* Keep the memory of a message until its batch is over. False: no room. */
@@ -193,18 +194,21 @@ static void end_batch(struct http_websocket *ws)
     release_held(ws->set);
 }
 
-/* A message that was gathered from pieces must outlive the next one: owners
- * look at a batch as a whole. */
+/* A message that was gathered from pieces, or inflated, must outlive the next
+ * one: owners look at a batch as a whole. But one read may inflate to a
+ * thousand times its size, so a batch ends early when it holds much. */
 static void on_gathered(struct http_websocket *ws, const struct ws_message *m)
 {
+    struct http_websockets *set = ws->set;
     uint8_t *memory = ws_reader_take(&ws->reader);
-    bool held = hold(ws->set, memory);
+    bool held = hold(set, memory);
 
+    set->held_bytes += m->n;
     ws->ops->on_message(ws, m);
-    if (!held) {
+    if (!held || set->held_bytes > HTTP_WS_HELD_MAX)
         end_batch(ws);
+    if (!held)
         free(memory);
-    }
 }
 
 static void tell_end(struct http_websocket *ws,

@@ -21,9 +21,10 @@
 #include "protocol/websocket/message.h"
 #include "src/http/exchange.h"
 
-#define HTTP_WS_CLOSE_MS 30000 /* for the peer's close frame and FIN */
-#define HTTP_WS_PONG_MAX 16384 /* bytes queued: pings go unanswered */
-#define HTTP_WS_REASON_MAX 123 /* bytes of a close reason */
+#define HTTP_WS_CLOSE_MS 30000      /* for the peer's close frame and FIN */
+#define HTTP_WS_PONG_MAX 16384      /* bytes queued: pings go unanswered */
+#define HTTP_WS_REASON_MAX 123      /* bytes of a close reason */
+#define HTTP_WS_HELD_MAX (1u << 20) /* bytes of a batch, before it ends */
 
 struct http_websocket;
 
@@ -82,6 +83,7 @@ struct http_websockets {
     /* Memory of gathered messages, kept until their batch is over. */
     uint8_t **held;
     size_t held_count, held_cap;
+    size_t held_bytes; /* of messages */
 };
 
 struct http_websocket {

@@ -5,6 +5,8 @@
  */
 #include "src/net/random.h"
 
+#include "protocol/base/base64.h"
+
 #include <limits.h>
 #include <openssl/rand.h>
 
@@ -12,5 +14,21 @@ int net_random(void *out, size_t n)
 {
     if (n > INT_MAX || RAND_bytes(out, (int)n) != 1)
         return SIO_E_SYS;
+    return SIO_OK;
+}
+
+int net_random_id(char out[NET_ID_LEN + 1], uint32_t *counter)
+{
+    uint8_t raw[15];
+    uint32_t n = *counter;
+
+    if (net_random(raw, 12) < 0)
+        return SIO_E_SYS;
+    *counter = n + 1;
+    raw[12] = (uint8_t)(n >> 16);
+    raw[13] = (uint8_t)(n >> 8);
+    raw[14] = (uint8_t)n;
+    base64url_encode(out, raw, sizeof raw);
+    out[NET_ID_LEN] = 0;
     return SIO_OK;
 }

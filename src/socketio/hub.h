@@ -29,7 +29,7 @@
 
 #include <stdatomic.h>
 
-#define SO_ID_LEN 20           /* characters of a socket's id */
+#define SO_ID_LEN NET_ID_LEN   /* characters of a socket's id */
 #define SO_BATCH 32            /* events decoded before they are dispatched */
 #define SO_SCRATCH_KEEP 65536u /* bytes of scratch kept between packets */
 

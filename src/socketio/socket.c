@@ -6,29 +6,12 @@
  */
 #include "src/socketio/hub.h"
 
-#include "protocol/base/base64.h"
 #include "protocol/socketio/scan.h"
 #include "src/net/random.h"
 
 #include <stdlib.h>
 
 /* ------------------------------------------------------------- lifetime -- */
-
-/* As Node's ids: 12 random bytes and a counter; not the secret Engine.IO id. */
-static int make_id(struct so_shard *shard, char id[SO_ID_LEN + 1])
-{
-    uint8_t raw[15];
-    uint32_t n = shard->id_counter++;
-
-    if (net_random(raw, 12) < 0)
-        return SIO_E_SYS;
-    raw[12] = (uint8_t)(n >> 16);
-    raw[13] = (uint8_t)(n >> 8);
-    raw[14] = (uint8_t)n;
-    base64url_encode(id, raw, sizeof raw);
-    id[SO_ID_LEN] = 0;
-    return SIO_OK;
-}
 
 static int copy_auth(sio_socket *socket, sio_str json)
 {
@@ -68,7 +51,8 @@ static sio_socket *socket_new(struct so_client *client, sio_namespace *nsp,
     socket->part = &nsp->part;
     list_init(&socket->acks);
     list_init(&socket->node);
-    if (copy_auth(socket, auth) < 0 || make_id(client->shard, socket->id) < 0) {
+    if (copy_auth(socket, auth) < 0 ||
+        net_random_id(socket->id, &client->shard->id_counter) < 0) {
         socket_free(socket);
         return NULL;
     }

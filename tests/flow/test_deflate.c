@@ -225,6 +225,61 @@ static void test_messages(struct world *w)
     }
 }
 
+static size_t most_held; /* bytes, while a message was handled */
+
+static void on_sink(sio_socket *socket, sio_event *event, void *user)
+{
+    const struct world *w = user;
+    size_t held = w->server->hub.shard.engine.websockets.held_bytes;
+
+    (void)socket;
+    (void)event;
+    if (most_held < held)
+        most_held = held;
+}
+
+/* One read of many messages that each stay below the limit. */
+static void test_many_bombs(struct world *w)
+{
+    enum { MESSAGES = 50, SIZE = 900000 };
+    char *text = malloc(SIZE);
+    struct grow all, one;
+    struct codec c;
+    int fd;
+
+    T_CASE("deflate: many bombs in one read are not all in memory at once");
+    memset(text, 'x', SIZE);
+    memcpy(text, "42[\"sink\",\"", 11);
+    memcpy(text + SIZE - 2, "\"]", 2);
+    open_server(w, true);
+    sio_on(sio_of(w->server, "/"), "sink", on_sink, w);
+    fd = join(w, &c, true);
+    grow_init(&all, SIZE_MAX);
+    grow_init(&one, SIZE_MAX);
+    for (int i = 0; i < MESSAGES; i++) {
+        uint8_t head[WS_HEAD_MAX];
+        size_t n;
+
+        one.len = 0;
+        CHECK(ws_deflate(&c.out, text, SIZE, &one) == SIO_OK, "deflate");
+        n = ws_encode_head(head, WS_TEXT, one.len, (const uint8_t[4]){ 0 });
+        head[0] |= 0x40;
+        grow_append(&all, head, n);
+        grow_append(&all, one.data, one.len);
+    }
+    most_held = 0;
+    world_write(w, fd, all.data, all.len);
+    CHECK(w->server->hub.shard.events_in == MESSAGES, "some are missing");
+    CHECK(most_held > 0 && most_held <= HTTP_WS_HELD_MAX + SIZE, "%zu bytes",
+          most_held);
+    grow_free(&all);
+    grow_free(&one);
+    free(text);
+    leave(w, &c, fd);
+    world_check_empty(w);
+    world_close(w);
+}
+
 static void test_bombs(struct world *w)
 {
     static char zeros[1000001];
@@ -267,5 +322,6 @@ int main(void)
     test_negotiation(&w);
     test_messages(&w);
     test_bombs(&w);
+    test_many_bombs(&w);
     return t_done();
 }
