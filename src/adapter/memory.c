@@ -4,8 +4,9 @@
  *
  *   room --members--> link <--rooms-- member (one per socket)
  *
- * A membership is one link, in its room's list and in its member's. The room of
- * a socket's own id costs nothing: it is the member itself, found by its id.
+ * A membership is one link, in its room's list and in its member's, and found
+ * by the two. The room of a socket's own id costs nothing: it is the member
+ * itself, found by its id.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -33,15 +34,22 @@ struct room {
     char name[];
 };
 
+/* What a membership is found by, in however many rooms a client is. */
+struct link_key {
+    uint64_t room, member; /* addresses: as wide everywhere, no padding */
+};
+
 struct link {
+    struct map_node node; /* in memory->links */
     struct list in_room, in_member;
     struct room *room;
     struct member *member;
+    struct link_key key;
 };
 
 struct memory {
     const sio_adapter_host *host;
-    struct map members, rooms;
+    struct map members, rooms, links;
     struct list order;  /* members in the order they came */
     uint64_t selection; /* counts selections: see member.seen */
 };
@@ -55,6 +63,7 @@ static void *memory_open(const sio_adapter_host *host)
     m->host = host;
     map_init(&m->members, host->seed);
     map_init(&m->rooms, host->seed);
+    map_init(&m->links, host->seed);
     list_init(&m->order);
     return m;
 }
@@ -125,39 +134,36 @@ static void drop_if_empty(struct memory *m, struct room *room)
     free(room);
 }
 
-static struct link *find_link(const struct member *member, sio_str room)
+static struct link_key make_key(const struct room *room,
+                                const struct member *member)
 {
-    list_for_each_safe(it, next, &member->links)
-    {
-        struct link *link = container_of(it, struct link, in_member);
-
-        if (str_eq((sio_str){ link->room->name, link->room->len }, room))
-            return link;
-    }
-    return NULL;
+    return (struct link_key){ (uintptr_t)room, (uintptr_t)member };
 }
 
-static int memory_join(void *self, void *slot, sio_str name)
+static sio_str key_text(const struct link_key *key)
 {
-    struct memory *m = self;
-    struct member *member = slot;
-    struct room *room;
-    struct link *link;
+    return (sio_str){ (const char *)key, sizeof *key };
+}
 
-    if (str_eq(name, map_key(&member->node))) {
-        member->left_own = false;
-        return SIO_OK;
-    }
-    if (find_link(member, name))
-        return SIO_OK;
-    room = find_room(m, name);
-    if (!room)
-        room = make_room(m, name);
-    if (!room)
+/* `room` may be NULL: nobody is in it. */
+static struct link *find_link(const struct memory *m, const struct room *room,
+                              const struct member *member)
+{
+    struct link_key key = make_key(room, member);
+    struct map_node *node = room ? map_find(&m->links, key_text(&key)) : NULL;
+
+    return node ? container_of(node, struct link, node) : NULL;
+}
+
+static int make_link(struct memory *m, struct room *room, struct member *member)
+{
+    struct link *link = malloc(sizeof *link);
+
+    if (!link)
         return SIO_E_NOMEM;
-    link = malloc(sizeof *link);
-    if (!link) {
-        drop_if_empty(m, room);
+    link->key = make_key(room, member);
+    if (map_add(&m->links, &link->node, key_text(&link->key)) < 0) {
+        free(link);
         return SIO_E_NOMEM;
     }
     link->room = room;
@@ -167,16 +173,41 @@ static int memory_join(void *self, void *slot, sio_str name)
     return SIO_OK;
 }
 
+static int memory_join(void *self, void *slot, sio_str name)
+{
+    struct memory *m = self;
+    struct member *member = slot;
+    struct room *room;
+    int r;
+
+    if (str_eq(name, map_key(&member->node))) {
+        member->left_own = false;
+        return SIO_OK;
+    }
+    room = find_room(m, name);
+    if (find_link(m, room, member))
+        return SIO_OK;
+    if (!room)
+        room = make_room(m, name);
+    if (!room)
+        return SIO_E_NOMEM;
+    r = make_link(m, room, member);
+    drop_if_empty(m, room);
+    return r;
+}
+
 static void unlink_link(struct memory *m, struct link *link)
 {
     list_remove(&link->in_room);
     list_remove(&link->in_member);
+    map_remove(&m->links, &link->node);
     drop_if_empty(m, link->room);
     free(link);
 }
 
 static void memory_leave(void *self, void *slot, sio_str room)
 {
+    struct memory *m = self;
     struct member *member = slot;
     struct link *link;
 
@@ -184,9 +215,9 @@ static void memory_leave(void *self, void *slot, sio_str room)
         member->left_own = true;
         return;
     }
-    link = find_link(member, room);
+    link = find_link(m, find_room(m, room), member);
     if (link)
-        unlink_link(self, link);
+        unlink_link(m, link);
 }
 
 static void memory_remove(void *self, void *slot)
@@ -203,12 +234,12 @@ static void memory_remove(void *self, void *slot)
 
 static bool memory_in_room(void *self, void *slot, sio_str room)
 {
+    struct memory *m = self;
     struct member *member = slot;
 
-    (void)self;
     if (str_eq(room, map_key(&member->node)))
         return !member->left_own;
-    return find_link(member, room) != NULL;
+    return find_link(m, find_room(m, room), member) != NULL;
 }
 
 static size_t memory_each_room(void *self, void *slot,

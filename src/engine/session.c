@@ -371,5 +371,5 @@ const struct net_address *eng_peer(const struct eng_session *s)
 
 const char *eng_transport(const struct eng_session *s)
 {
-    return s->ws && s->ws->active ? "websocket" : "polling";
+    return s->websocket ? "websocket" : "polling";
 }

@@ -36,6 +36,7 @@ struct eng_session {
     struct net_task flush;      /* answers `poll` with `out` */
 
     struct eng_ws *ws;
+    bool websocket; /* is its transport, and still was when it closed */
 
     struct http_request *request;
     /* While the body of a POST is being handled: that POST. */

@@ -85,7 +85,7 @@ static void complete(struct eng_ws *ws)
     net_timer_stop(&ws->noop);
     net_task_cancel(&s->flush);
     polling_detach(s, STR("1"));
-    ws->active = true;
+    ws->active = s->websocket = true;
     flush_to_websocket(s);
     if (closing)
         session_close(s, EIO_CLOSE_FORCED_CLOSE, NULL);

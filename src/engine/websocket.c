@@ -199,7 +199,7 @@ void websocket_handshake(struct engine *e, struct http_exchange *ex)
         websocket_close(s->ws, WS_CLOSE_INTERNAL_ERROR);
         session_abandon(s);
     } else {
-        s->ws->active = true;
+        s->ws->active = s->websocket = true;
         websocket_send(s->ws, WS_TEXT, grow_str(&open));
         if (e->options.initial_packet.p)
             websocket_send(s->ws, WS_TEXT, e->options.initial_packet);

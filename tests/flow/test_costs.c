@@ -210,6 +210,35 @@ static void test_unknown_answers(struct world *w)
     CHECK(took[1] < 10 * took[0] + 0.05, "%.3f s and %.3f s", took[0], took[1]);
 }
 
+static void on_join(sio_socket *socket, sio_event *event, void *user)
+{
+    const char *room;
+
+    (void)user;
+    if (sio_arg_string(event, 0, &room, NULL) == SIO_OK)
+        sio_join(socket, room);
+}
+
+static void test_many_rooms(struct world *w)
+{
+    char sid[24], query[100];
+    double once, new, again;
+
+    T_CASE("cost: joining %d rooms, and again, when in all of them", HOSTILE);
+    begin(w);
+    sio_on(sio_of(w->server, "/"), "join", on_join, NULL);
+    CHECK(world_session(w, sid), "no session");
+    snprintf(query, sizeof query, "EIO=4&transport=polling&sid=%s", sid);
+    world_post(w, query, "40");
+    once = post_packets(w, query, "42[\"join\",\"one\",", "]");
+    new = post_packets(w, query, "42[\"join\",\"", "\"]");
+    again = post_packets(w, query, "42[\"join\",\"", "\"]");
+    CHECK(new < 10 * once + 0.05, "%.3f s, not %.3f s", new, once);
+    CHECK(again < 10 * once + 0.05, "%.3f s, not %.3f s", again, once);
+    world_post(w, query, "1");
+    end(w);
+}
+
 int main(void)
 {
     static struct world w;
@@ -218,5 +247,6 @@ int main(void)
     test_binary(&w);
     test_broadcast(&w);
     test_unknown_answers(&w);
+    test_many_rooms(&w);
     return t_done();
 }

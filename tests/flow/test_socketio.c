@@ -34,10 +34,13 @@ static void on_disconnecting(sio_socket *socket, const char *reason, void *user)
     note("disconnecting %zu %s;", sio_each_room(socket, NULL, NULL), reason);
 }
 
+static const char *last_transport; /* of the one that left last */
+
 static void on_disconnect(sio_socket *socket, const char *reason, void *user)
 {
     (void)user;
     note("disconnect %zu %s;", sio_each_room(socket, NULL, NULL), reason);
+    last_transport = sio_transport(socket);
 }
 
 static void on_echo(sio_socket *socket, sio_event *event, void *user)
@@ -478,6 +481,7 @@ static void test_timeouts(struct world *w)
     world_advance(w, 201);
     CHECK_FRAMES(w, fd, "C|");
     CHECK(strstr(seen, "disconnect 0 ping timeout;"), "seen: %s", seen);
+    CHECK_MATCH(last_transport, "websocket");
     world_hang_up(w, fd);
     world_check_empty(w);
     world_close(w);
