@@ -30,6 +30,28 @@ sio_socket *so_client_socket(const struct so_client *client, sio_str nsp)
     return NULL;
 }
 
+void so_client_note_left(struct so_client *client, const sio_namespace *nsp)
+{
+    client->left[client->left_next++ % SO_LEFT] = nsp;
+}
+
+/* Did the server make the client leave it? The client may not know yet. */
+static bool has_left(const struct so_client *client, sio_str nsp)
+{
+    for (size_t i = 0; i < SO_LEFT; i++)
+        if (client->left[i] && str_eq(map_key(&client->left[i]->node), nsp))
+            return true;
+    return false;
+}
+
+/* It joins again: from now on its packets count. */
+static void forget_left(struct so_client *client, sio_str nsp)
+{
+    for (size_t i = 0; i < SO_LEFT; i++)
+        if (client->left[i] && str_eq(map_key(&client->left[i]->node), nsp))
+            client->left[i] = NULL;
+}
+
 void so_client_send(struct so_client *client, enum sp_type type, sio_str nsp,
                     sio_str json)
 {
@@ -95,9 +117,12 @@ void so_connect_timed_out(struct net_timer *timer)
 static void refuse_packet(struct so_client *client, struct sio_event *slot,
                           const char *why)
 {
-    so_partial_free(client->shard, slot->partial);
+    bool pardoned = has_left(client, slot->packet.nsp);
+
+    so_partial_free(client->shard, slot->partial); /* the packet's text too */
     slot->partial = NULL;
-    so_client_violation(client, why);
+    if (!pardoned)
+        so_client_violation(client, why);
 }
 
 static void on_event_packet(struct so_client *client, struct sio_event *slot)
@@ -128,10 +153,10 @@ static void on_disconnect_packet(struct so_client *client, sio_str nsp)
 {
     sio_socket *socket = so_client_socket(client, nsp);
 
-    if (!socket || socket->state != SO_CONNECTED)
-        so_client_violation(client, "disconnect from a namespace not joined");
-    else
+    if (socket && socket->state == SO_CONNECTED)
         so_socket_leave(socket, "client namespace disconnect");
+    else if (!has_left(client, nsp))
+        so_client_violation(client, "disconnect from a namespace not joined");
 }
 
 /* Attachments are kept for those only who may send them. */
@@ -140,7 +165,9 @@ static void on_binary_header(struct so_client *client,
 {
     sio_socket *socket = so_client_socket(client, p->nsp);
 
-    if (!socket || socket->state != SO_CONNECTED) {
+    bool may = socket && socket->state == SO_CONNECTED;
+
+    if (!may && !has_left(client, p->nsp)) {
         so_client_violation(client, "binary packet for a namespace not joined");
         return;
     }
@@ -155,6 +182,7 @@ static void on_packet(struct so_client *client, struct sio_event *slot)
 
     switch (p->type) {
     case SP_CONNECT:
+        forget_left(client, p->nsp);
         if (so_client_socket(client, p->nsp))
             so_client_violation(client, "second CONNECT to a namespace");
         else

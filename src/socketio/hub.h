@@ -29,8 +29,9 @@
 
 #include <stdatomic.h>
 
-#define SO_ID_LEN NET_ID_LEN   /* characters of a socket's id */
-#define SO_BATCH 32            /* events decoded before they are dispatched */
+#define SO_ID_LEN NET_ID_LEN /* characters of a socket's id */
+#define SO_BATCH 32          /* events decoded before they are dispatched */
+#define SO_LEFT 4            /* namespaces remembered after sio_disconnect() */
 #define SO_SCRATCH_KEEP 65536u /* bytes of scratch kept between packets */
 
 struct so_options {
@@ -125,6 +126,10 @@ struct so_client {
     struct so_partial *partial;
     struct net_timer connect_timer;
     bool deaf; /* it broke the rules: nothing more is read from it */
+    /* Namespaces that the server has made it leave: what is still under way for
+     * them is no offence. The oldest makes room. */
+    const sio_namespace *left[SO_LEFT];
+    uint8_t left_next;
     struct net_deferred cleanup;
 };
 
@@ -203,6 +208,7 @@ void so_connect_timed_out(struct net_timer *timer);
 /* The client broke a rule of state (socketio.md 2.5): close all of it. */
 void so_client_violation(struct so_client *client, const char *why);
 sio_socket *so_client_socket(const struct so_client *client, sio_str nsp);
+void so_client_note_left(struct so_client *client, const sio_namespace *nsp);
 void so_client_send(struct so_client *client, enum sp_type type, sio_str nsp,
                     sio_str json);
 

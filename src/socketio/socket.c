@@ -143,6 +143,7 @@ static void disconnect_here(sio_socket *socket, bool close)
     }
     so_client_send(client, SP_DISCONNECT, map_key(&socket->part->nsp->node),
                    STR(""));
+    so_client_note_left(client, socket->part->nsp);
     so_socket_leave(socket, "server namespace disconnect");
 }
 

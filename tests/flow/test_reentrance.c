@@ -168,7 +168,9 @@ static void test_left_between_pieces(struct world *w)
     world_send_text(w, fd, "451-[\"x\",{\"_placeholder\":true,\"num\":0}]");
     sio_disconnect_sockets(sio_of(w->server, "/"), false);
     world_send_binary(w, fd, "x", 1);
-    CHECK_FRAMES(w, fd, "T:41|*C|");
+    CHECK_FRAMES(w, fd, "T:41|*too late\"]|"); /* ignored, nothing is left */
+    world_send_text(w, fd, "40");
+    CHECK_FRAMES(w, fd, "T:40{\"sid\":\"*\"}|*");
     world_hang_up(w, fd);
     check_others(w);
 }

@@ -402,6 +402,38 @@ static void test_leaving(struct world *w)
     world_close(w);
 }
 
+/* What a client had under way when the server made it leave a namespace is no
+ * offence (socketio.md 2.5): its other namespaces go on. */
+static void test_under_way(struct world *w)
+{
+    int fd;
+
+    T_CASE("S2.5 packets for a namespace that the server has made it leave");
+    open_server(w, NULL);
+    fd = world_client(w);
+    world_send_text(w, fd, "40/admin,{\"token\":\"ok\"}");
+    world_frames(w, fd);
+    world_send_text(w, fd, "42[\"leave me\",false]");
+    CHECK_FRAMES(w, fd, "T:41|");
+    world_send_text(w, fd, "42[\"echo\",1]");
+    world_send_text(w, fd, "451-[\"echo\",{\"_placeholder\":true,\"num\":0}]");
+    world_send_binary(w, fd, "a", 1);
+    world_send_text(w, fd, "435[1]");
+    world_send_text(w, fd, "41");
+    world_send_text(w, fd, "42/admin,[\"echo\",2]");
+    CHECK_FRAMES(w, fd, "T:42/admin,[\"echo\",2,null]|");
+    world_send_text(w, fd, "40");
+    CHECK_FRAMES(w, fd, "T:40{\"sid\":\"*\"}|");
+    world_send_text(w, fd, "42[\"echo\",3]");
+    CHECK_FRAMES(w, fd, "T:42[\"echo\",3,null]|");
+    world_send_text(w, fd, "41");
+    world_send_text(w, fd, "42[\"echo\",4]");
+    CHECK_FRAMES(w, fd, "C|");
+    world_hang_up(w, fd);
+    world_check_empty(w);
+    world_close(w);
+}
+
 /* socketio.md 1.4 and 2.5: what closes the whole connection. */
 static void test_violations(struct world *w)
 {
@@ -499,6 +531,7 @@ int main(void)
     test_asking(&w);
     test_asking_at_the_end(&w);
     test_leaving(&w);
+    test_under_way(&w);
     test_violations(&w);
     test_timeouts(&w);
     return t_done();
