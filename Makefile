@@ -171,6 +171,10 @@ coverage:
 	@$(MAKE) --no-print-directory BUILD=coverage test; status=$$?; \
 	    sh tests/coverage.sh build/coverage; exit $$status
 
+#: make conformance     the checklist numbers that the last `make test` covered
+conformance:
+	@sh tests/conformance.sh $(OUT)
+
 #: make lint            layers, purity, exports, banned calls, format
 lint: $(OUT)/libsioproto.a $(LIB)
 	@sh tests/lint/lint.sh $(OUT)
@@ -219,5 +223,5 @@ clean:
 -include $(patsubst %.o,%.d,$(call obj,$(PROTO) $(CORE) $(UNIT) $(FLOW) \
     $(SUPPORT) $(wildcard demo/*/*.c tests/servers/*.c tests/e2e/*.c)))
 .PHONY: all help install uninstall demos demo servers test test-only check \
-    asan tsan debug coverage bench lint format sizes fuzz setup setup-demo clean FORCE
+    asan tsan debug coverage bench conformance lint format sizes fuzz setup setup-demo clean FORCE
 .SECONDARY:
