@@ -49,6 +49,8 @@ typedef struct sio_options {
     size_t max_http_buffer_size; /* 1000000: bytes per message or POST body */
     unsigned transports;         /* both */
     bool allow_upgrades;         /* true */
+    bool allow_eio3; /* false; true: clients of Engine.IO 3, those of Socket.IO
+                        2; their sockets' ids give the session ids away */
 
     /* CORS, as the npm package `cors`: which origins' pages may read answers.
      * Off while all three are unset. It keeps nobody out. */

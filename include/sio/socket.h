@@ -76,7 +76,9 @@ SIO_API void sio_next_error(sio_next *next, const char *message,
 
 /* --- one socket; loop thread unless said otherwise --- */
 
-/* 20 characters; also the name of a room with this socket in it. Any thread. */
+/* 20 characters; also the name of a room with this socket in it. Any thread. A
+ * client of Socket.IO 2 (allow_eio3) knows its id beforehand, so it is the
+ * session's, which is secret; outside "/" it is "/nsp#" and that. */
 SIO_API const char *sio_id(const sio_socket *socket);
 SIO_API sio_namespace *sio_namespace_of(const sio_socket *socket);
 SIO_API bool sio_connected(const sio_socket *socket);

@@ -7,12 +7,20 @@
 #include "src/engine/engine.h"
 
 #include "src/engine/hooks.h"
-#include "src/engine/session.h"
+#include "src/engine/revision.h"
 #include "src/net/random.h"
 
 #define REFUSAL_MAX 65536 /* bytes of a refusal's body */
 #define CONTEXT_MAX 128   /* bytes of a refusal's context, with its NUL */
 #define PARAM_MAX 64 /* bytes of a query value that can mean anything to us */
+
+/* How long a client of Engine.IO 3 may be silent. */
+static uint32_t silence_ms(const struct eng_options *o)
+{
+    uint64_t sum = (uint64_t)o->ping_interval_ms + o->ping_timeout_ms;
+
+    return sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
+}
 
 int eng_init(struct engine *e, struct net_loop *loop,
              const struct eng_options *options, const struct eng_ops *ops,
@@ -34,6 +42,8 @@ int eng_init(struct engine *e, struct net_loop *loop,
     net_timer_queue_init(&e->pings, loop, options->ping_interval_ms,
                          session_ping_due);
     net_timer_queue_init(&e->pongs, loop, options->ping_timeout_ms,
+                         session_pong_missing);
+    net_timer_queue_init(&e->silences, loop, silence_ms(options),
                          session_pong_missing);
     net_timer_queue_init(&e->upgrades, loop, options->upgrade_timeout_ms,
                          upgrade_timed_out);
@@ -59,6 +69,7 @@ void eng_destroy(struct engine *e)
     http_compressor_free(&e->compressor);
     net_timer_queue_close(&e->pings);
     net_timer_queue_close(&e->pongs);
+    net_timer_queue_close(&e->silences);
     net_timer_queue_close(&e->upgrades);
     net_timer_queue_close(&e->noops);
     net_timer_queue_close(&e->poll_closes);
@@ -164,8 +175,8 @@ static bool is_preflight(const struct engine *e, const struct http_request *r)
 /* --------------------------------------------------------------- checks -- */
 
 struct params {
-    char text[3][PARAM_MAX];
-    sio_str eio, transport, sid;
+    char text[2][PARAM_MAX];
+    sio_str transport, sid;
 };
 
 /* A longer value cannot be right; it is cut, and so stays wrong. */
@@ -180,9 +191,8 @@ static sio_str param(sio_str query, sio_str key, char out[PARAM_MAX])
 
 static void read_params(struct params *p, sio_str query)
 {
-    p->eio = param(query, STR("EIO"), p->text[0]);
-    p->transport = param(query, STR("transport"), p->text[1]);
-    p->sid = param(query, STR("sid"), p->text[2]);
+    p->transport = param(query, STR("transport"), p->text[0]);
+    p->sid = param(query, STR("sid"), p->text[1]);
 }
 
 static unsigned transport_bit(const struct engine *e, sio_str name)
@@ -217,7 +227,7 @@ static void handle_known(struct engine *e, struct http_exchange *ex,
     else if (!upgrade && !str_eq(p->transport, str_of(eng_transport(s))))
         engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST,
                       STR("TRANSPORT_MISMATCH"));
-    else if (!str_eq(p->eio, STR("4")))
+    else if (revision_is_3(ex->request.query) != s->v3)
         engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST, STR("PROTOCOL_MISMATCH"));
     else if (upgrade)
         upgrade_begin(s, ex);
@@ -243,10 +253,11 @@ static bool wants_websocket(const struct http_exchange *ex)
 void engine_admit(struct engine *e, struct http_exchange *ex)
 {
     char text[PARAM_MAX];
-    sio_str eio = param(ex->request.query, STR("EIO"), text);
+    sio_str query = ex->request.query;
 
-    if (!str_eq(eio, STR("4")))
-        engine_refuse(e, ex, EIO_REFUSED_UNSUPPORTED_PROTOCOL, eio);
+    if (revision_is_3(query) && !e->options.allow_eio3)
+        engine_refuse(e, ex, EIO_REFUSED_UNSUPPORTED_PROTOCOL,
+                      param(query, STR("EIO"), text));
     else if (e->shut)
         http_respond_text(ex, 503, "Service Unavailable", true);
     else if (wants_websocket(ex))

@@ -42,6 +42,7 @@ struct eng_options {
     size_t max_payload;  /* bytes per message and per POST body */
     unsigned transports; /* ENG_POLLING | ENG_WEBSOCKET */
     bool allow_upgrades;
+    bool allow_eio3;     /* clients of Engine.IO 3 may connect */
     size_t max_buffered; /* bytes of output a session may have waiting */
     struct http_cors cors;
     const sio_str *allowed_origins; /* NULL: every one */
@@ -86,6 +87,7 @@ struct engine {
     struct map sessions; /* by sid */
     struct http_websockets websockets;
     struct net_timer_queue pings, pongs, upgrades, noops, poll_closes;
+    struct net_timer_queue silences; /* of Engine.IO 3, whose clients ping */
     uint32_t sid_counter;
     bool shut;
     size_t buffered; /* bytes that wait for polls */
@@ -130,6 +132,7 @@ const struct http_request *eng_carrier(const struct eng_session *s);
 const struct net_address *eng_peer(const struct eng_session *s);
 const char *eng_transport(const struct eng_session *s); /* "polling", ... */
 bool eng_is_open(const struct eng_session *s);
+bool eng_is_v3(const struct eng_session *s); /* its client speaks Engine.IO 3 */
 
 /* Would a packet sent now leave at once? (Node's transport.writable) */
 bool eng_writable(const struct eng_session *s);

@@ -8,11 +8,9 @@
  * SPDX-License-Identifier: MIT
  */
 #include "protocol/base/utf8.h"
-#include "protocol/engineio/payload.h"
 #include "src/engine/hooks.h"
-#include "src/engine/session.h"
+#include "src/engine/revision.h"
 
-#define PAYLOAD_TYPE STR("text/plain; charset=UTF-8")
 #define KEEP_OUT 1024 /* bytes of session->out kept between polls */
 
 static bool contains(sio_str text, sio_str part)
@@ -80,14 +78,6 @@ static void respond(struct engine *e, struct http_exchange *ex,
     hooks_headers_free(&more);
 }
 
-static void respond_payload(struct engine *e, struct http_exchange *ex,
-                            sio_str body, bool compress)
-{
-    respond(e, ex,
-            &(struct answer){
-                .type = PAYLOAD_TYPE, .body = body, .compress = compress });
-}
-
 static void respond_empty(const struct engine *e, struct http_exchange *ex,
                           int status)
 {
@@ -116,33 +106,21 @@ static sio_str cookie_of(const struct eng_session *s, char out[HTTP_COOKIE_MAX])
     return (sio_str){ out, n + o->cookie_attributes.n };
 }
 
-/* OPEN, and the first message when there is one for everybody. */
-static int append_handshake(struct eng_session *s, struct grow *out)
-{
-    sio_str first = s->engine->options.initial_packet;
-    int r = session_append_open(s, out);
-
-    if (r == SIO_OK && first.p)
-        r = grow_append_byte(out, EIO_SEPARATOR);
-    return r == SIO_OK ? grow_append(out, first.p, first.n) : r;
-}
-
 void polling_handshake(struct engine *e, struct http_exchange *ex)
 {
     struct eng_session *s = session_new(e, ex);
     char cookie[HTTP_COOKIE_MAX];
-    struct grow body;
+    struct eng_body body;
 
     if (!s) {
         respond_empty(e, ex, 503);
         return;
     }
-    grow_init(&body, ENG_OPEN_MAX + e->options.initial_packet.n);
     /* The answer leaves before the upper layer hears of the session. */
-    if (append_handshake(s, &body) == SIO_OK) {
+    if (revision_body_open(s, &body) == SIO_OK) {
         respond(e, ex,
-                &(struct answer){ .type = PAYLOAD_TYPE,
-                                  .body = grow_str(&body),
+                &(struct answer){ .type = body.type,
+                                  .body = body.data,
                                   .initial = true,
                                   .cookie = cookie_of(s, cookie),
                                   .compress = true });
@@ -151,7 +129,7 @@ void polling_handshake(struct engine *e, struct http_exchange *ex)
         respond_empty(e, ex, 503);
         session_abandon(s);
     }
-    grow_free(&body);
+    grow_free(&body.made);
 }
 
 /* ------------------------------------------------------------------- GET -- */
@@ -171,24 +149,36 @@ static const struct http_exchange_ops waiting_poll = {
     .on_aborted = on_poll_aborted,
 };
 
-static void answer_poll(struct eng_session *s, sio_str body, bool compress)
+/* Answer the waiting GET with a body that could be made, or not: `made`. */
+static void answer_poll(struct eng_session *s, int made, struct eng_body *body,
+                        bool compress)
 {
     struct http_exchange *ex = s->poll;
 
-    if (!ex)
-        return;
     s->poll = NULL;
-    respond_payload(s->engine, ex, body, compress);
+    if (made == SIO_OK)
+        respond(s->engine, ex,
+                &(struct answer){ .type = body->type,
+                                  .body = body->data,
+                                  .compress = compress });
+    else
+        respond_empty(s->engine, ex, 503);
+    grow_free(&body->made);
 }
 
-void polling_answer(struct eng_session *s, sio_str body)
+void polling_answer(struct eng_session *s, enum eng_control what)
 {
-    answer_poll(s, body, false);
+    struct eng_body body;
+
+    if (s->poll)
+        answer_poll(s, revision_body_control(s, what, &body), &body, false);
 }
 
 void polling_flush(struct net_task *task)
 {
     struct eng_session *s = container_of(task, struct eng_session, flush);
+    struct eng_body body;
+    int made;
 
     if (s->doomed) {
         session_close(s, EIO_CLOSE_TRANSPORT_ERROR,
@@ -198,11 +188,15 @@ void polling_flush(struct net_task *task)
     if (!s->poll || s->out.len == 0)
         return;
     s->engine->buffered -= s->out.len;
-    answer_poll(s, grow_str(&s->out), s->compress);
+    made = revision_body_waiting(s, &body);
+    answer_poll(s, made, &body, s->compress);
     s->compress = false;
     if (s->out.cap > KEEP_OUT)
         grow_free(&s->out);
     s->out.len = 0;
+    if (made < 0)
+        session_close(s, EIO_CLOSE_TRANSPORT_ERROR,
+                      "what waited could not be encoded");
 }
 
 /* Both requests of the client overlap, or it sent what this transport cannot
@@ -226,23 +220,23 @@ void polling_get(struct eng_session *s, struct http_exchange *ex)
     if (s->out.len) {
         polling_flush(&s->flush);
     } else if (s->state == EIO_CLOSING || s->state == EIO_CLOSING_PROBING) {
-        polling_answer(s, STR("6\x1e"
-                              "1"));
+        polling_answer(s, ENG_CONTROL_FAREWELL);
         session_close(s, EIO_CLOSE_FORCED_CLOSE, NULL);
     }
 }
 
 /* ------------------------------------------------------------------ POST -- */
 
-static void walk_payload(struct eng_session *s, char *body, size_t n)
+static void walk_payload(struct eng_session *s, enum eio_form3 form, char *body,
+                         size_t n)
 {
-    struct eio_payload it;
+    struct eng_walk walk;
     struct eio_packet packet;
     int r = 0;
 
-    eio_payload_init(&it, body, n);
+    revision_walk(&walk, s, form, body, n);
     while (!session_is_closed(s)) {
-        r = eio_payload_next(&it, &packet);
+        r = revision_next(&walk, &packet);
         if (r <= 0)
             break;
         session_on_packet(s, &packet);
@@ -253,25 +247,34 @@ static void walk_payload(struct eng_session *s, char *body, size_t n)
 }
 
 /* Over HTTP bad UTF-8 is no error: Node replaces it by U+FFFD and goes on. */
+static void walk_text(struct eng_session *s, char *body, size_t n)
+{
+    struct grow text;
+
+    if (utf8_valid(body, n)) {
+        walk_payload(s, EIO_FORM3_TEXT, body, n);
+        return;
+    }
+    grow_init(&text, 3 * n);
+    if (utf8_append_lossy(&text, body, n) < 0)
+        session_close(s, EIO_CLOSE_TRANSPORT_ERROR, "out of memory");
+    else
+        walk_payload(s, EIO_FORM3_TEXT, (char *)text.data, text.len);
+    grow_free(&text);
+}
+
 static void on_post_body(void *self, struct http_exchange *ex, char *body,
                          size_t n)
 {
     struct eng_session *s = self;
     struct engine *e = s->engine;
-    struct grow text;
 
     s->post = NULL;
     s->carrier = &ex->request;
-    if (utf8_valid(body, n)) {
-        walk_payload(s, body, n);
-    } else {
-        grow_init(&text, 3 * n);
-        if (utf8_append_lossy(&text, body, n) < 0)
-            session_close(s, EIO_CLOSE_TRANSPORT_ERROR, "out of memory");
-        else
-            walk_payload(s, (char *)text.data, text.len);
-        grow_free(&text);
-    }
+    if (revision_is_binary(s, &ex->request))
+        walk_payload(s, EIO_FORM3_BINARY, body, n);
+    else if (revision_unwrap(s, &body, &n))
+        walk_text(s, body, n);
     s->carrier = NULL;
     respond(e, ex,
             &(struct answer){ .type = STR("text/html"), .body = STR("ok") });
@@ -310,7 +313,7 @@ void polling_post(struct eng_session *s, struct http_exchange *ex)
         reject(s, ex, "data request overlap from client");
         return;
     }
-    if (str_eq(type, STR("application/octet-stream"))) {
+    if (!s->v3 && str_eq(type, STR("application/octet-stream"))) {
         reject(s, ex, "invalid content");
         return;
     }
@@ -320,13 +323,13 @@ void polling_post(struct eng_session *s, struct http_exchange *ex)
     ex->max_body = s->engine->options.max_payload;
 }
 
-void polling_detach(struct eng_session *s, sio_str farewell)
+void polling_detach(struct eng_session *s)
 {
     struct http_exchange *post = s->post;
 
     s->post = NULL;
     /* First: both may lie on one connection, which goes with the POST. */
-    polling_answer(s, farewell);
+    polling_answer(s, ENG_CONTROL_CLOSE);
     if (post)
         http_drop(post);
 }

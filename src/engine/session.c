@@ -8,7 +8,7 @@
 #include "src/engine/session.h"
 
 #include "protocol/engineio/open.h"
-#include "protocol/engineio/payload.h"
+#include "src/engine/revision.h"
 #include "src/net/random.h"
 
 #include <stdlib.h>
@@ -27,6 +27,7 @@ struct eng_session *session_new(struct engine *e, struct http_exchange *ex)
         free(s);
         return NULL;
     }
+    revision_init(s);
     s->peer = *http_peer(ex);
     net_timer_init(&s->heartbeat);
     net_timer_init(&s->closing);
@@ -50,6 +51,14 @@ void session_abandon(struct eng_session *s)
     net_defer(s->engine->loop, &s->cleanup, session_free);
 }
 
+/* The server pings, or waits for a client of Engine.IO 3 to do so. */
+static void start_heartbeat(struct eng_session *s)
+{
+    struct engine *e = s->engine;
+
+    net_timer_start(s->v3 ? &e->silences : &e->pings, &s->heartbeat);
+}
+
 bool session_open(struct eng_session *s, enum eio_event how)
 {
     struct engine *e = s->engine;
@@ -57,7 +66,7 @@ bool session_open(struct eng_session *s, enum eio_event how)
     eio_step(&s->state, how);
     if (map_add(&e->sessions, &s->node, str_of(s->sid)) < 0)
         goto fail;
-    net_timer_start(&e->pings, &s->heartbeat);
+    start_heartbeat(s);
     if (e->ops->on_open(e->self, s) < 0) {
         net_timer_stop(&s->heartbeat);
         map_remove(&e->sessions, &s->node);
@@ -66,7 +75,7 @@ bool session_open(struct eng_session *s, enum eio_event how)
     e->handshakes++;
     return true;
 fail:
-    polling_detach(s, STR("1"));
+    polling_detach(s);
     if (s->ws)
         websocket_close(s->ws, WS_CLOSE_INTERNAL_ERROR);
     session_abandon(s);
@@ -102,13 +111,29 @@ int session_append_open(struct eng_session *s, struct grow *out)
  * wait, once a ping. */
 static void note_traffic(struct eng_session *s, enum eio_type type)
 {
-    if (type == EIO_PACKET_PONG) {
+    if (type == (s->v3 ? EIO_PACKET_PING : EIO_PACKET_PONG)) {
         s->awaiting_pong = false;
-        net_timer_start(&s->engine->pings, &s->heartbeat);
+        start_heartbeat(s);
     } else if (s->awaiting_pong && !s->pong_extended) {
         s->pong_extended = true;
         net_timer_start(&s->engine->pongs, &s->heartbeat);
     }
+}
+
+static void send_heartbeat(struct eng_session *s, enum eio_type type)
+{
+    const char digit = eio_packet_digit(type);
+
+    if (s->state == EIO_WEBSOCKET)
+        websocket_send(s->ws, WS_TEXT, (sio_str){ &digit, 1 });
+    else if (eng_is_open(s))
+        polling_send(s, type, STR(""));
+}
+
+/* One that the other side has to send. */
+static bool is_misdirected(const struct eng_session *s, enum eio_type type)
+{
+    return type == (s->v3 ? EIO_PACKET_PONG : EIO_PACKET_PING);
 }
 
 void session_on_packet(struct eng_session *s, const struct eio_packet *p)
@@ -118,7 +143,7 @@ void session_on_packet(struct eng_session *s, const struct eio_packet *p)
     if (p->type == EIO_PACKET_CLOSE) {
         session_end_batch(s);
         if (!session_is_closed(s)) {
-            polling_answer(s, STR("6"));
+            polling_answer(s, ENG_CONTROL_NOOP);
             session_close(s, EIO_CLOSE_TRANSPORT_CLOSE, NULL);
         }
         return;
@@ -129,10 +154,12 @@ void session_on_packet(struct eng_session *s, const struct eio_packet *p)
     if (p->type == EIO_PACKET_MESSAGE) {
         e->ops->on_message(e->self, s, p->binary,
                            (uint8_t *)(uintptr_t)p->data.p, p->data.n);
-    } else if (p->type == EIO_PACKET_PING) {
+    } else if (is_misdirected(s, p->type)) {
         session_end_batch(s);
         session_close(s, EIO_CLOSE_TRANSPORT_ERROR,
                       "invalid heartbeat direction");
+    } else if (p->type == EIO_PACKET_PING) {
+        send_heartbeat(s, EIO_PACKET_PONG);
     }
 }
 
@@ -153,10 +180,7 @@ void session_ping_due(struct net_timer *timer)
     s->awaiting_pong = true;
     s->pong_extended = false;
     net_timer_start_after(&s->engine->pongs, timer);
-    if (s->state == EIO_WEBSOCKET)
-        websocket_send(s->ws, WS_TEXT, STR("2"));
-    else if (eng_is_open(s))
-        polling_send(s, EIO_PACKET_PING, STR(""));
+    send_heartbeat(s, EIO_PACKET_PING);
 }
 
 void session_pong_missing(struct net_timer *timer)
@@ -216,7 +240,7 @@ void polling_send(struct eng_session *s, enum eio_type type, sio_str data)
 {
     size_t before = s->out.len;
 
-    polling_queued(s, before, eio_payload_append(&s->out, type, data));
+    polling_queued(s, before, revision_queue(s, type, data));
 }
 
 void eng_send_binary(struct eng_session *s, sio_str data, bool compress)
@@ -227,24 +251,8 @@ void eng_send_binary(struct eng_session *s, sio_str data, bool compress)
         websocket_send_message(s->ws, true, data, compress);
     } else if (eng_is_open(s)) {
         s->compress |= compress;
-        polling_queued(s, before, eio_payload_append_binary(&s->out, data));
+        polling_queued(s, before, revision_queue_binary(s, data));
     }
-}
-
-/* A ready payload behind what waits. */
-static int append_payload(struct grow *out, struct sio_packet *p)
-{
-    struct buf *payload = eng_packet_payload(p);
-    int r;
-
-    if (!payload)
-        return SIO_E_NOMEM;
-    r = grow_reserve(out, payload->len + 1);
-    if (r < 0)
-        return r;
-    if (out->len)
-        grow_append_byte(out, EIO_SEPARATOR);
-    return grow_append(out, payload->data, payload->len);
 }
 
 static void append_frames(struct eng_ws *ws, const struct sio_packet *p,
@@ -253,7 +261,7 @@ static void append_frames(struct eng_ws *ws, const struct sio_packet *p,
     for (size_t i = 0; i < p->count; i++) {
         const struct eng_part *part = &p->parts[i];
 
-        if (part->binary && ws->base64)
+        if (part->binary && revision_wraps(ws))
             websocket_send_message(ws, true, eng_part_data(part), compress);
         else
             http_websocket_send_frame(&ws->ws, part->frame, part->head,
@@ -269,7 +277,7 @@ void eng_send_packet(struct eng_session *s, struct sio_packet *p, bool compress)
         append_frames(s->ws, p, compress);
     } else if (eng_is_open(s)) {
         s->compress |= compress;
-        polling_queued(s, before, append_payload(&s->out, p));
+        polling_queued(s, before, revision_queue_packet(s, p));
     }
 }
 
@@ -291,7 +299,7 @@ void session_close(struct eng_session *s, enum eio_close_reason reason,
     net_timer_stop(&s->heartbeat);
     net_timer_stop(&s->closing);
     net_task_cancel(&s->flush);
-    polling_detach(s, STR("1"));
+    polling_detach(s);
     if (s->ws)
         websocket_close(s->ws, WS_CLOSE_NO_STATUS);
     e->buffered -= s->out.len;
@@ -367,6 +375,11 @@ const struct http_request *eng_carrier(const struct eng_session *s)
 const struct net_address *eng_peer(const struct eng_session *s)
 {
     return &s->peer;
+}
+
+bool eng_is_v3(const struct eng_session *s)
+{
+    return s->v3;
 }
 
 const char *eng_transport(const struct eng_session *s)

@@ -5,6 +5,7 @@
  *   websocket.c  ws: a WebSocket, probing or the session's transport
  *   upgrade.c    the way from the one to the other
  *   session.c    state, heartbeat, sending, closing
+ *   revision.c   what differs between Engine.IO 3 and 4
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,13 +27,15 @@ struct eng_session {
     bool awaiting_pong;
     bool pong_extended;         /* other traffic has restarted the wait once */
     bool doomed;                /* over max_buffered: closed at the tail */
-    struct net_timer heartbeat; /* in engine->pings or ->pongs */
+    struct net_timer heartbeat; /* in engine->pings, ->pongs or ->silences */
     struct net_timer closing;   /* in engine->poll_closes */
 
     struct http_exchange *poll; /* a GET that waits for something to send */
     struct http_exchange *post; /* a POST whose body is still arriving */
     struct grow out;            /* encoded packets that wait for a GET */
     bool compress;              /* one of them does not mind compression */
+    bool v3;                    /* Engine.IO 3: see revision.h */
+    bool base64, jsonp;         /* of v3: what its client has asked for */
     struct net_task flush;      /* answers `poll` with `out` */
 
     struct eng_ws *ws;
@@ -45,11 +48,19 @@ struct eng_session {
     struct net_deferred cleanup;
 };
 
+/* Answers to a poll that bring no message. */
+enum eng_control {
+    ENG_CONTROL_CLOSE,
+    ENG_CONTROL_NOOP,
+    ENG_CONTROL_FAREWELL /* NOOP and CLOSE: an orderly end */
+};
+
 struct eng_ws {
     struct http_websocket ws;
     struct engine *engine;
     struct eng_session *session; /* NULL: it is closing */
     bool active; /* the transport of its session; else probing beside polling */
+    bool v3;     /* as its session */
     bool base64; /* the client has asked for text frames only: "b64" */
     struct net_timer timeout; /* of the upgrade */
     struct net_timer noop;    /* while probing, after the probe */
@@ -80,7 +91,7 @@ bool session_is_closed(const struct eng_session *s);
 /* Everything of a read or a POST was handed up. */
 void session_end_batch(struct eng_session *s);
 
-/* Timers of engine->pings, ->pongs, ->poll_closes. */
+/* Timers of engine->pings, ->pongs and ->silences, ->poll_closes. */
 void session_ping_due(struct net_timer *timer);
 void session_pong_missing(struct net_timer *timer);
 void session_poll_never_came(struct net_timer *timer);
@@ -91,10 +102,10 @@ void polling_get(struct eng_session *s, struct http_exchange *ex);
 void polling_post(struct eng_session *s, struct http_exchange *ex);
 void polling_send(struct eng_session *s, enum eio_type type, sio_str data);
 void polling_flush(struct net_task *task);
-/* Answer the waiting GET, if any, with this body. */
-void polling_answer(struct eng_session *s, sio_str body);
-/* Let go of both requests: the GET gets `farewell`. */
-void polling_detach(struct eng_session *s, sio_str farewell);
+/* Answer the waiting GET, if any. */
+void polling_answer(struct eng_session *s, enum eng_control what);
+/* Let go of both requests: the GET gets CLOSE. */
+void polling_detach(struct eng_session *s);
 
 /* --- websocket.c --- */
 void websocket_handshake(struct engine *e, struct http_exchange *ex);

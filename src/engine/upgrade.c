@@ -11,8 +11,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "protocol/engineio/payload.h"
-#include "src/engine/session.h"
+#include "src/engine/revision.h"
 
 void upgrade_begin(struct eng_session *s, struct http_exchange *ex)
 {
@@ -49,20 +48,21 @@ void upgrade_noop(struct net_timer *timer)
 {
     struct eng_ws *ws = container_of(timer, struct eng_ws, noop);
 
-    polling_answer(ws->session, STR("6"));
+    polling_answer(ws->session, ENG_CONTROL_NOOP);
     net_timer_start(&ws->engine->noops, timer);
 }
 
 /* What waited for a poll becomes frames, in order. */
 static void flush_to_websocket(struct eng_session *s)
 {
-    struct eio_payload it;
+    struct eng_walk walk;
     struct eio_packet p;
 
     s->engine->buffered -= s->out.len;
     if (s->out.len) {
-        eio_payload_init(&it, (char *)s->out.data, s->out.len);
-        while (eio_payload_next(&it, &p) == 1)
+        revision_walk(&walk, s, EIO_FORM3_BINARY, (char *)s->out.data,
+                      s->out.len);
+        while (revision_next(&walk, &p) == 1)
             if (p.binary)
                 websocket_send_message(s->ws, true, p.data, s->compress);
             else /* with the digit, which stands before the data */
@@ -84,7 +84,7 @@ static void complete(struct eng_ws *ws)
     net_timer_stop(&ws->timeout);
     net_timer_stop(&ws->noop);
     net_task_cancel(&s->flush);
-    polling_detach(s, STR("1"));
+    polling_detach(s);
     ws->active = s->websocket = true;
     flush_to_websocket(s);
     if (closing)

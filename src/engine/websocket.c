@@ -4,10 +4,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "protocol/base/base64.h"
-#include "protocol/engineio/payload.h"
 #include "src/engine/hooks.h"
-#include "src/engine/session.h"
+#include "src/engine/revision.h"
 
 #include <stdlib.h>
 
@@ -21,27 +19,25 @@ void websocket_send(struct eng_ws *ws, enum ws_op op, sio_str data)
     http_websocket_send(&ws->ws, op, data, true);
 }
 
-/* As text "b<base64>", for a client that has asked for that. */
-static void send_base64(struct eng_ws *ws, sio_str data, bool compress)
+/* Behind a type byte, or in base64 for a client that has asked for that. */
+static void send_wrapped(struct eng_ws *ws, sio_str data, bool compress)
 {
-    size_t n = 1 + BASE64_LEN(data.n);
-    char *text = malloc(n);
+    struct grow message;
+    enum ws_op op;
 
-    if (!text) {
+    grow_init(&message, SIZE_MAX);
+    if (revision_wrap(ws, &message, &op, data) < 0)
         net_conn_fail(ws->ws.conn, NET_CLOSE_NOMEM);
-        return;
-    }
-    text[0] = 'b';
-    base64_encode(text + 1, data.p, data.n);
-    http_websocket_send(&ws->ws, WS_TEXT, (sio_str){ text, n }, compress);
-    free(text);
+    else
+        http_websocket_send(&ws->ws, op, grow_str(&message), compress);
+    grow_free(&message);
 }
 
 void websocket_send_message(struct eng_ws *ws, bool binary, sio_str data,
                             bool compress)
 {
-    if (binary && ws->base64)
-        send_base64(ws, data, compress);
+    if (binary && revision_wraps(ws))
+        send_wrapped(ws, data, compress);
     else
         http_websocket_send(&ws->ws, binary ? WS_BINARY : WS_TEXT, data,
                             compress);
@@ -68,18 +64,18 @@ void websocket_close(struct eng_ws *ws, unsigned code)
 
 /* ------------------------------------------------------------- receiving -- */
 
-static void on_text(struct eng_ws *ws, sio_str text)
+static void on_packet(struct eng_session *s, bool text, sio_str data)
 {
-    struct eng_session *s = ws->session;
     struct eio_packet packet;
+    int r = text ? revision_decode_text(s, data, &packet)
+                 : revision_decode_binary(s, data, &packet);
 
-    if (eio_packet_decode_in_place((char *)(uintptr_t)text.p, text.n,
-                                   &packet) == SIO_OK) {
+    if (r == 1) {
         session_on_packet(s, &packet);
-        return;
+    } else if (r < 0) {
+        session_end_batch(s);
+        session_close(s, EIO_CLOSE_PARSE_ERROR, NULL);
     }
-    session_end_batch(s);
-    session_close(s, EIO_CLOSE_PARSE_ERROR, NULL);
 }
 
 static void on_message(struct http_websocket *inner, const struct ws_message *m)
@@ -92,13 +88,8 @@ static void on_message(struct http_websocket *inner, const struct ws_message *m)
         upgrade_on_text(ws, data);
     else if (!ws->active)
         upgrade_fail(ws);
-    else if (text)
-        on_text(ws, data);
     else
-        session_on_packet(ws->session,
-                          &(struct eio_packet){ .type = EIO_PACKET_MESSAGE,
-                                                .binary = true,
-                                                .data = data });
+        on_packet(ws->session, text, data);
 }
 
 static void on_batch(struct http_websocket *inner)
@@ -176,6 +167,7 @@ struct eng_ws *websocket_accept(struct engine *e, struct http_exchange *ex,
     }
     ws->engine = e;
     ws->session = s;
+    ws->v3 = s && s->v3;
     ws->base64 = base64; /* read before: the request went with the 101 */
     net_timer_init(&ws->timeout);
     net_timer_init(&ws->noop);

@@ -315,6 +315,7 @@ int options_for_engine(const sio_options *o, struct arena *strings,
             (o->transports & SIO_TRANSPORT_POLLING ? ENG_POLLING : 0u) |
             (o->transports & SIO_TRANSPORT_WEBSOCKET ? ENG_WEBSOCKET : 0u),
         .allow_upgrades = o->allow_upgrades,
+        .allow_eio3 = o->allow_eio3,
         .max_buffered = o->max_buffered_amount,
         .deflate = { .on = o->per_message_deflate,
                      .level = o->deflate_level,

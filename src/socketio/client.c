@@ -8,7 +8,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "src/socketio/hub.h"
+#include "src/socketio/client2.h"
 
 #include <stdlib.h>
 
@@ -176,17 +176,38 @@ static void on_binary_header(struct so_client *client,
         so_client_violation(client, "out of memory");
 }
 
+static void connect_namespace(struct so_client *client, struct sp_packet *p)
+{
+    forget_left(client, p->nsp);
+    if (so_client_socket(client, p->nsp))
+        so_client_violation(client, "second CONNECT to a namespace");
+    else
+        so_socket_connect(client, p);
+}
+
+static void on_connect_packet(struct so_client *client, struct sp_packet *p)
+{
+    struct grow auth;
+
+    if (!eng_is_v3(client->session)) {
+        connect_namespace(client, p);
+        return;
+    }
+    grow_init(&auth, client->shard->hub->options.max_packet);
+    if (so_client2_connect(p, &auth) < 0)
+        so_client_violation(client, "bad query of a namespace");
+    else
+        connect_namespace(client, p);
+    grow_free(&auth);
+}
+
 static void on_packet(struct so_client *client, struct sio_event *slot)
 {
     struct sp_packet *p = &slot->packet;
 
     switch (p->type) {
     case SP_CONNECT:
-        forget_left(client, p->nsp);
-        if (so_client_socket(client, p->nsp))
-            so_client_violation(client, "second CONNECT to a namespace");
-        else
-            so_socket_connect(client, p);
+        on_connect_packet(client, p);
         break;
     case SP_DISCONNECT:
         on_disconnect_packet(client, p->nsp);
@@ -280,6 +301,8 @@ static int on_open(void *self, struct eng_session *session)
     net_timer_start(&shard->connect_timeouts, &client->connect_timer);
     eng_set_user(session, client);
     shard->client_count++;
+    if (eng_is_v3(session))
+        so_client2_welcome(client);
     return SIO_OK;
 }
 

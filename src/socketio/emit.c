@@ -162,7 +162,8 @@ void so_target_options(const sio_target *t, sio_broadcast_options *o,
     for (size_t i = 0; i < t->except_count; i++)
         except[i] = str_of(t->except[i]);
     if (t->sender)
-        except[o->except_count++] = (sio_str){ t->sender->id, SO_ID_LEN };
+        except[o->except_count++] =
+            (sio_str){ t->sender->id, t->sender->id_len };
 }
 
 /* --------------------------------------------------- from other threads -- */

@@ -29,7 +29,7 @@
 
 #include <stdatomic.h>
 
-#define SO_ID_LEN NET_ID_LEN /* characters of a socket's id */
+#define SO_ID_LEN NET_ID_LEN /* characters of an id; but see client2.h */
 #define SO_BATCH 32          /* events decoded before they are dispatched */
 #define SO_LEFT 4            /* namespaces remembered after sio_disconnect() */
 #define SO_SCRATCH_KEEP 65536u /* bytes of scratch kept between packets */
@@ -105,8 +105,10 @@ enum so_socket_state { SO_CONNECTING, SO_CONNECTED, SO_GONE };
 struct sio_socket {
     atomic_uint refs;
     enum so_socket_state state;
-    bool leaving;     /* on the way out: so_socket_leave() runs or ran */
-    struct list node; /* in client->sockets */
+    bool leaving; /* on the way out: so_socket_leave() runs or ran */
+    bool v2;      /* its client speaks Socket.IO 2: see client2.h */
+    uint32_t id_len;
+    struct list node;         /* in client->sockets */
     struct so_client *client; /* NULL once the socket is gone */
     struct so_part *part;
     void *slot;       /* the adapter's */
@@ -116,7 +118,7 @@ struct sio_socket {
     void *data;
     void (*free_data)(void *data);
     struct net_deferred cleanup;
-    char id[SO_ID_LEN + 1];
+    char id[];
 };
 
 struct so_client {

@@ -4,7 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "src/socketio/hub.h"
+#include "src/socketio/client2.h"
 
 #include "protocol/socketio/scan.h"
 #include "src/net/random.h"
@@ -38,21 +38,36 @@ static void socket_free(sio_socket *socket)
     free(socket);
 }
 
+static int make_id(sio_socket *socket)
+{
+    struct so_client *client = socket->client;
+    sio_str nsp = map_key(&socket->part->nsp->node);
+
+    if (!socket->v2)
+        return net_random_id(socket->id, &client->shard->id_counter);
+    so_client2_id(client, nsp, socket->id);
+    return SIO_OK;
+}
+
 static sio_socket *socket_new(struct so_client *client, sio_namespace *nsp,
                               sio_str auth)
 {
-    sio_socket *socket = calloc(1, sizeof *socket);
+    bool v2 = eng_is_v3(client->session);
+    size_t id_len =
+        v2 ? so_client2_id(client, map_key(&nsp->node), NULL) : SO_ID_LEN;
+    sio_socket *socket = calloc(1, sizeof *socket + id_len + 1);
 
     if (!socket)
         return NULL;
     atomic_init(&socket->refs, 1);
     socket->state = SO_CONNECTING;
+    socket->v2 = v2;
+    socket->id_len = (uint32_t)id_len;
     socket->client = client;
     socket->part = &nsp->part;
     list_init(&socket->acks);
     list_init(&socket->node);
-    if (copy_auth(socket, auth) < 0 ||
-        net_random_id(socket->id, &client->shard->id_counter) < 0) {
+    if (copy_auth(socket, auth) < 0 || make_id(socket) < 0) {
         socket_free(socket);
         return NULL;
     }
@@ -198,6 +213,11 @@ static void send_connect(sio_socket *socket)
     char json[SO_ID_LEN + 16];
     size_t n = 0;
 
+    if (socket->v2) {
+        so_client_send(socket->client, SP_CONNECT,
+                       map_key(&socket->part->nsp->node), STR(""));
+        return;
+    }
     memcpy(json, "{\"sid\":\"", 8);
     n = 8;
     memcpy(json + n, socket->id, SO_ID_LEN);
@@ -215,7 +235,7 @@ int so_socket_attach(sio_socket *socket)
     if (socket->slot)
         return SIO_OK;
     return part->nsp->hub->adapter->add(part->adapter, socket,
-                                        (sio_str){ socket->id, SO_ID_LEN },
+                                        (sio_str){ socket->id, socket->id_len },
                                         &socket->slot);
 }
 
@@ -302,23 +322,30 @@ void sio_next_ok(sio_next *next)
     next_resume(next);
 }
 
-static int error_payload(struct grow *out, const char *message,
+static int append_error(struct grow *out, struct sp_attachments *bin,
+                        const char *message, const sio_value *data)
+{
+    int r = grow_append(out, "{\"message\":", 11);
+
+    if (r == SIO_OK)
+        r = json_append_string(out, str_of(message ? message : ""));
+    if (r == SIO_OK && data) {
+        r = grow_append(out, ",\"data\":", 8);
+        if (r == SIO_OK)
+            r = sp_encode_value(out, bin, data);
+    }
+    return r == SIO_OK ? grow_append_byte(out, '}') : r;
+}
+
+static int error_payload(sio_next *next, const char *message,
                          const sio_value *data)
 {
     struct sp_attachments bin;
     int r;
 
     sp_attachments_init(&bin);
-    r = grow_append(out, "{\"message\":", 11);
-    if (r == SIO_OK)
-        r = json_append_string(out, str_of(message ? message : ""));
-    if (r == SIO_OK && data) {
-        r = grow_append(out, ",\"data\":", 8);
-        if (r == SIO_OK)
-            r = sp_encode_value(out, &bin, data);
-    }
-    if (r == SIO_OK)
-        r = grow_append_byte(out, '}');
+    r = next->socket->v2 ? so_client2_error(&next->error, &bin, message, data)
+                         : append_error(&next->error, &bin, message, data);
     sp_attachments_free(&bin);
     return r;
 }
@@ -326,9 +353,9 @@ static int error_payload(struct grow *out, const char *message,
 void sio_next_error(sio_next *next, const char *message, const sio_value *data)
 {
     next->refused = true;
-    if (error_payload(&next->error, message, data) < 0) {
+    if (error_payload(next, message, data) < 0) {
         next->error.len = 0; /* refuse all the same */
-        error_payload(&next->error, "refused", NULL);
+        error_payload(next, "refused", NULL);
     }
     next_resume(next);
 }
@@ -433,7 +460,7 @@ int sio_leave_all(sio_socket *socket)
     r = so_socket_attach(socket);
     if (r == SIO_OK)
         adapter->leave(part->adapter, socket->slot,
-                       (sio_str){ socket->id, SO_ID_LEN });
+                       (sio_str){ socket->id, socket->id_len });
     return r;
 }
 

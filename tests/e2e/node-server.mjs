@@ -17,6 +17,7 @@ const io = new Server(http, {
   ...number("pingTimeout"),
   ...number("connectTimeout"),
   ...number("upgradeTimeout"),
+  allowEIO3: given.eio3 === "1",
   ...(given.maxPayload ? { maxHttpBufferSize: Number(given.maxPayload) } : {}),
   ...(given.transports && given.transports !== "both" ? { transports: [given.transports] } : {}),
 });

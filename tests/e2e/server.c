@@ -381,6 +381,8 @@ static int set_option(sio_options *o, const char *name, const char *value)
         o->upgrade_timeout_ms = n;
     else if (strcmp(name, "maxPayload") == 0)
         o->max_http_buffer_size = n;
+    else if (strcmp(name, "eio3") == 0)
+        o->allow_eio3 = n;
     else if (strcmp(name, "client") == 0)
         o->client_dir = value;
     else if (strcmp(name, "transports") == 0)

@@ -1,7 +1,8 @@
 /*
  * server.c -- the whole server under a client that sends anything. The first
  * byte chooses what has happened before: nothing (raw HTTP), a WebSocket, a
- * polling session, an upgrade under way. What follows are steps:
+ * polling session, an upgrade under way; by a client of Engine.IO 4 or of 3 in
+ * one of its forms. What follows are steps:
  *
  *   kind, length, bytes    raw bytes, at once or one by one; a text or binary
  *                          frame; a POST; a poll; or so many hundred
@@ -40,8 +41,9 @@ static int main_fd; /* where bytes and frames go */
 static bool holding;
 static uint8_t held[4096]; /* bytes for main_fd that wait for the next step */
 static size_t held_len;
-static char sid[21];      /* of the polling session, if any */
-static char got[1 << 16]; /* what came back last */
+static char sid[21];       /* of the polling session, if any */
+static const char *speaks; /* of its client: the query */
+static char got[1 << 16];  /* what came back last */
 
 static void must(bool ok)
 {
@@ -133,6 +135,7 @@ static void start(void)
     sio_options_init(&o);
     o.max_http_buffer_size = 2000;
     o.max_buffered_amount = 20000;
+    o.allow_eio3 = true;
     server = server_new(&o, read_clock, NULL);
     must(server != NULL);
     nsp = sio_of(server, "/");
@@ -241,26 +244,30 @@ static void post(const void *p, size_t n)
     int fd = dial_kept();
 
     say(fd,
-        "POST /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\n"
-        "Host: x\r\nContent-Length: %zu\r\n\r\n",
-        sid, n);
+        "POST /socket.io/?%s&transport=polling&sid=%s HTTP/1.1\r\n"
+        "Host: x\r\n%sContent-Length: %zu\r\n\r\n",
+        speaks, sid,
+        strcmp(speaks, "EIO=3") == 0
+            ? "Content-Type: application/octet-stream\r\n"
+            : "",
+        n);
     put(fd, p, n);
 }
 
 static void poll_once(void)
 {
     say(dial_kept(),
-        "GET /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\n"
+        "GET /socket.io/?%s&transport=polling&sid=%s HTTP/1.1\r\n"
         "Host: x\r\n\r\n",
-        sid);
+        speaks, sid);
 }
 
 static void websocket(int fd, const char *query)
 {
     say(fd,
-        "GET /socket.io/?EIO=4&transport=websocket%s HTTP/1.1\r\n"
+        "GET /socket.io/?%s&transport=websocket%s HTTP/1.1\r\n"
         "Host: x\r\n" UPGRADE "\r\n",
-        query);
+        speaks, query);
     must(strncmp(got, "HTTP/1.1 101 ", 13) == 0);
 }
 
@@ -268,19 +275,25 @@ static void polling_session(void)
 {
     const char *at;
 
-    say(dial_kept(), "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\n"
-                     "Host: x\r\n\r\n");
-    at = strstr(got, "\"sid\":\"");
+    say(dial_kept(),
+        "GET /socket.io/?%s&transport=polling HTTP/1.1\r\n"
+        "Host: x\r\n\r\n",
+        speaks);
+    at = strstr(got, "sid");
     must(at != NULL);
-    memcpy(sid, at + 7, 20);
+    at += at[3] == '\\' ? 8 : 6; /* JSONP quotes it once more */
+    memcpy(sid, at, 20);
 }
 
 /* ---------------------------------------------------------------- steps -- */
 
 static void prepare(uint8_t how)
 {
+    static const char *const speakers[] = { "EIO=4", "EIO=3", "EIO=3&b64=1",
+                                            "EIO=3&j=1" };
     char query[32];
 
+    speaks = speakers[how / 4 % 4];
     fd_count = 0;
     memset(sid, 0, sizeof sid);
     main_fd = dial_kept();
@@ -353,6 +366,7 @@ static void check_innocent(void)
 {
     int fd = dial();
 
+    speaks = "EIO=4";
     websocket(fd, "");
     frame(fd, 0x81, "40", 2);
     frame(fd, 0x81, "427[\"a\",1,2]", 12);

@@ -34,6 +34,7 @@ void server_options(const struct settings *settings, sio_options *options)
     options->ping_timeout_ms = settings->ping_timeout;
     options->connect_timeout_ms = settings->connect_timeout;
     options->max_http_buffer_size = settings->max_payload;
+    options->allow_eio3 = settings->eio3;
     options->cors_origin = "*";
     /* A client may have a few of the largest messages under way. */
     if (options->max_buffered_amount < 4 * (size_t)settings->max_payload)

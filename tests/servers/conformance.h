@@ -15,7 +15,8 @@
     X("pingTimeout",    ping_timeout)    /* ms */    \
     X("connectTimeout", connect_timeout) /* ms */    \
     X("maxPayload",     max_payload)     /* bytes */ \
-    X("deflate",        deflate)         /* 1: permessage-deflate */
+    X("deflate",        deflate)         /* 1: permessage-deflate */ \
+    X("eio3",           eio3)            /* 1: clients of Engine.IO 3 */
 /* clang-format on */
 
 struct settings {

@@ -1,0 +1,94 @@
+/*
+ * client2.c -- see client2.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "src/socketio/client2.h"
+
+#include "protocol/base/quote.h"
+
+void so_client2_welcome(struct so_client *client)
+{
+    so_socket_connect(client, &(struct sp_packet){ .type = SP_CONNECT,
+                                                   .nsp = STR("/"),
+                                                   .id = SP_NO_ID });
+}
+
+static int append_decoded(struct grow *out, sio_str raw)
+{
+    char text[SO_QUERY_MAX];
+
+    return json_append_string(
+        out, (sio_str){ text, http_percent_decode(raw, true, text) });
+}
+
+/* Is there another parameter of that name behind it? The last one counts. */
+static bool comes_again(sio_str rest, sio_str key)
+{
+    char name[SO_QUERY_MAX];
+    size_t n = http_percent_decode(key, true, name);
+
+    return http_query_value(rest, (sio_str){ name, n }).p != NULL;
+}
+
+static int append_query(struct grow *out, sio_str query)
+{
+    sio_str key, value;
+    int r = grow_append_byte(out, '{');
+
+    while (r == SIO_OK && http_next_param(&query, &key, &value)) {
+        if (comes_again(query, key))
+            continue;
+        if (out->len > 1)
+            r = grow_append_byte(out, ',');
+        if (r == SIO_OK)
+            r = append_decoded(out, key);
+        if (r == SIO_OK)
+            r = grow_append_byte(out, ':');
+        if (r == SIO_OK)
+            r = append_decoded(out, value);
+    }
+    return r == SIO_OK ? grow_append_byte(out, '}') : r;
+}
+
+int so_client2_connect(struct sp_packet *p, struct grow *auth)
+{
+    const char *mark = memchr(p->nsp.p, '?', p->nsp.n);
+    sio_str query = { NULL, 0 };
+
+    if (mark) {
+        query.p = mark + 1;
+        query.n = p->nsp.n - (size_t)(query.p - p->nsp.p);
+        p->nsp.n = (size_t)(mark - p->nsp.p);
+    }
+    if (query.n > SO_QUERY_MAX)
+        return SIO_E_LIMIT;
+    if (query.n) {
+        int r = append_query(auth, query);
+
+        if (r < 0)
+            return r;
+    }
+    p->json = grow_str(auth);
+    return SIO_OK;
+}
+
+size_t so_client2_id(const struct so_client *client, sio_str nsp, char *out)
+{
+    const size_t prefix = str_eq(nsp, STR("/")) ? 0 : nsp.n + 1;
+
+    if (out && prefix) {
+        memcpy(out, nsp.p, nsp.n);
+        out[nsp.n] = '#';
+    }
+    if (out)
+        memcpy(out + prefix, eng_sid(client->session), ENG_SID_LEN);
+    return prefix + ENG_SID_LEN;
+}
+
+int so_client2_error(struct grow *out, struct sp_attachments *bin,
+                     const char *message, const sio_value *data)
+{
+    return data ? sp_encode_value(out, bin, data)
+                : json_append_string(out, str_of(message ? message : ""));
+}
