@@ -151,19 +151,32 @@ SIO_API sio_server *sio_server_new(const sio_options *options);
  * callback. NULL is allowed. */
 SIO_API void sio_server_free(sio_server *server);
 
+/* How one address is listened on. */
+typedef struct sio_listen_options {
+    size_t size; /* sizeof(sio_listen_options) in the caller's build */
+
+    int backlog; /* 4096: connections that the kernel may hold for us before
+                    they are accepted (it caps this by net.core.somaxconn) */
+} sio_listen_options;
+
+/* Fill *options with the defaults; the macro records the caller's build. */
+SIO_API void sio_listen_options_init_sized(sio_listen_options *options,
+                                           size_t size);
+#define sio_listen_options_init(options) \
+    sio_listen_options_init_sized((options), sizeof *(options))
+
 /*
  * Listen on an address; may be called several times.
  *
- * address   "0.0.0.0:3000", "[::1]:3000", "localhost:3000", ":3000" (all
- *           addresses). Port 0 takes a free one: ask sio_port().
- * reserved  NULL. (TLS and socket options will live here.)
- * Returns   SIO_OK; SIO_E_ADDRESS; SIO_E_SYS with errno (EADDRINUSE, EACCES);
- *           SIO_E_NOMEM; SIO_E_STATE after sio_stop(); SIO_E_INVAL
- *           (reserved).
- * Thread    before sio_run(), or the loop's.
+ * address  "0.0.0.0:3000", "[::1]:3000", "localhost:3000", ":3000" (all
+ *          addresses). Port 0 takes a free one: ask sio_port().
+ * options  NULL: the defaults. Borrowed until return.
+ * Returns  SIO_OK; SIO_E_ADDRESS; SIO_E_SYS with errno (EADDRINUSE, EACCES);
+ *          SIO_E_NOMEM; SIO_E_STATE after sio_stop(); SIO_E_INVAL (options).
+ * Thread   before sio_run(), or the loop's.
  */
 SIO_API int sio_listen(sio_server *server, const char *address,
-                       const void *reserved);
+                       const sio_listen_options *options);
 
 /* The port of the last successful sio_listen(), 0 when there was none. */
 SIO_API unsigned sio_port(const sio_server *server);

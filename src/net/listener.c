@@ -135,7 +135,7 @@ static int resolve(const struct host_port *hp, int family,
 }
 
 /* A socket that listens there, or -1 with errno. */
-static int open_at(const struct addrinfo *ai, bool only_v6)
+static int open_at(const struct addrinfo *ai, bool only_v6, int backlog)
 {
     int fd =
         socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -146,8 +146,7 @@ static int open_at(const struct addrinfo *ai, bool only_v6)
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
         (ai->ai_family != AF_INET6 ||
          setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6, sizeof v6) == 0) &&
-        bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 &&
-        listen(fd, NET_BACKLOG) == 0)
+        bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, backlog) == 0)
         return fd;
     saved = errno; /* close() may overwrite the reason */
     close(fd);
@@ -155,7 +154,8 @@ static int open_at(const struct addrinfo *ai, bool only_v6)
     return -1;
 }
 
-static int open_first(const struct host_port *hp, int family, int *fd)
+static int open_first(const struct host_port *hp, int family, int backlog,
+                      int *fd)
 {
     struct addrinfo *found;
     int r = resolve(hp, family, &found);
@@ -164,7 +164,7 @@ static int open_first(const struct host_port *hp, int family, int *fd)
         return r;
     r = SIO_E_SYS;
     for (struct addrinfo *ai = found; ai && r < 0; ai = ai->ai_next) {
-        *fd = open_at(ai, hp->host[0] != 0);
+        *fd = open_at(ai, hp->host[0] != 0, backlog);
         if (*fd >= 0)
             r = SIO_OK;
     }
@@ -174,17 +174,17 @@ static int open_first(const struct host_port *hp, int family, int *fd)
 
 /* Without a host: IPv6, which serves IPv4 too, or IPv4 where there is no other.
  * A port that is taken stays taken in either. */
-static int open_socket(const struct host_port *hp, int *fd)
+static int open_socket(const struct host_port *hp, int backlog, int *fd)
 {
     int r;
 
     if (hp->host[0])
-        return open_first(hp, AF_UNSPEC, fd);
-    r = open_first(hp, AF_INET6, fd);
+        return open_first(hp, AF_UNSPEC, backlog, fd);
+    r = open_first(hp, AF_INET6, backlog, fd);
     if (r == SIO_OK || r == SIO_E_NOMEM ||
         (r == SIO_E_SYS && errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL))
         return r;
-    return open_first(hp, AF_INET, fd);
+    return open_first(hp, AF_INET, backlog, fd);
 }
 
 static uint16_t bound_port(int fd)
@@ -198,7 +198,7 @@ static uint16_t bound_port(int fd)
     return a.port;
 }
 
-int net_listen(struct net_loop *loop, const char *address,
+int net_listen(struct net_loop *loop, const char *address, int backlog,
                const struct net_listener_ops *ops, void *self,
                struct net_listener **out)
 {
@@ -208,7 +208,7 @@ int net_listen(struct net_loop *loop, const char *address,
 
     if (!parse(address, &hp))
         return SIO_E_ADDRESS;
-    r = open_socket(&hp, &fd);
+    r = open_socket(&hp, backlog, &fd);
     if (r < 0)
         return r;
     l = calloc(1, sizeof *l);
@@ -216,7 +216,6 @@ int net_listen(struct net_loop *loop, const char *address,
         close(fd);
         return SIO_E_NOMEM;
     }
-    list_init(&l->node);
     l->loop = loop;
     l->ops = ops;
     l->self = self;
@@ -243,7 +242,6 @@ void net_listener_close(struct net_listener *l)
 {
     if (l->fd < 0)
         return;
-    list_remove(&l->node);
     event_del(&l->event);
     net_alarm_stop(l->loop, &l->pause);
     close(l->fd);

@@ -14,7 +14,7 @@
 #include "src/net/address.h"
 #include "src/net/loop.h"
 
-#define NET_BACKLOG 4096        /* connections; the kernel caps it */
+#define NET_BACKLOG 4096        /* connections: what to ask for */
 #define NET_ACCEPT_BATCH 64     /* accepted at most per readiness */
 #define NET_ACCEPT_PAUSE_MS 100 /* after EMFILE and its kind */
 
@@ -27,7 +27,6 @@ struct net_listener_ops {
 };
 
 struct net_listener {
-    struct list node; /* for the owner */
     struct net_loop *loop;
     const struct net_listener_ops *ops;
     void *self;
@@ -43,10 +42,12 @@ struct net_listener {
  * IPv6 with IPv4 where there is IPv6), bind and listen. Port 0 takes a free
  * one. A host name is resolved (blocking) and its first usable address taken.
  *
+ * backlog  connections that may wait to be accepted; the kernel caps it
+ *
  * SIO_OK and *out; SIO_E_ADDRESS (not parsed, not resolved), SIO_E_SYS with
  * errno (bind, listen), SIO_E_NOMEM.
  */
-int net_listen(struct net_loop *loop, const char *address,
+int net_listen(struct net_loop *loop, const char *address, int backlog,
                const struct net_listener_ops *ops, void *self,
                struct net_listener **out);
 

@@ -90,26 +90,6 @@ static const struct http_server_ops http_ops = {
     .on_refused = on_refused,
 };
 
-static void on_accept(void *self, int fd, const struct net_address *peer)
-{
-    sio_server *server = self;
-
-    if (http_accept(&server->http, fd, peer) < 0)
-        server_log(server, SIO_LOG_ERROR, "connection dropped: out of memory");
-}
-
-static void on_accept_error(void *self, int error)
-{
-    server_log(self, SIO_LOG_ERROR,
-               "cannot accept connections for the moment: %s (see ulimit -n)",
-               strerror(error));
-}
-
-static const struct net_listener_ops listener_ops = {
-    .on_accept = on_accept,
-    .on_error = on_accept_error,
-};
-
 /* -------------------------------------------------------------- building -- */
 
 static void stop_now(struct net_mail *mail);
@@ -206,21 +186,12 @@ sio_server *server_new(const sio_options *options,
     return server;
 }
 
-static void close_listeners(sio_server *server)
-{
-    list_for_each_safe(it, next, &server->listeners)
-    {
-        list_remove(it);
-        net_listener_close(container_of(it, struct net_listener, node));
-    }
-}
-
 void sio_server_free(sio_server *server)
 {
     if (!server)
         return;
     net_loop_deliver(&server->loop); /* other threads may have come too late */
-    close_listeners(server);
+    listeners_close(server);
     net_signal_unwatch(&server->sigint);
     net_signal_unwatch(&server->sigterm);
     net_alarm_stop(&server->loop, &server->stop_alarm);
@@ -244,36 +215,6 @@ void sio_server_free(sio_server *server)
 }
 
 /* --------------------------------------------------------------- running -- */
-
-int sio_listen(sio_server *server, const char *address, const void *reserved)
-{
-    struct net_listener *listener;
-    int r;
-
-    if (reserved)
-        return SIO_E_INVAL;
-    if (server->stopping)
-        return SIO_E_STATE;
-    r = net_listen(&server->loop, address, &listener_ops, server, &listener);
-    if (r < 0) {
-        int saved = errno;
-
-        server_log(server, SIO_LOG_ERROR, "cannot listen on %s: %s", address,
-                   r == SIO_E_SYS ? strerror(saved) : sio_strerror(r));
-        errno = saved;
-        return r;
-    }
-    list_append(&server->listeners, &listener->node);
-    server->port = listener->port;
-    server_log(server, SIO_LOG_INFO, "listening on %s, port %u", address,
-               (unsigned)listener->port);
-    return SIO_OK;
-}
-
-unsigned sio_port(const sio_server *server)
-{
-    return server->port;
-}
 
 static void on_signal(void *self, int number)
 {
@@ -321,7 +262,7 @@ static void stop_now(struct net_mail *mail)
 
     server->stopping = true;
     server->stop_deadline_ms = server->loop.now_ms + STOP_MS;
-    close_listeners(server);
+    listeners_close(server);
     so_hub_shut(&server->hub);
     engines_shut(server);
     endpoints_shut(server);

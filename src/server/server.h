@@ -13,7 +13,6 @@
 
 #include <sio/engine.h>
 
-#include "src/net/listener.h"
 #include "src/net/signal.h"
 #include "src/socketio/hub.h"
 
@@ -50,6 +49,9 @@ sio_server *server_new(const sio_options *options,
 
 __attribute__((format(printf, 3, 4))) void
 server_log(sio_server *server, sio_log_level level, const char *fmt, ...);
+
+/* --- listen.c: the addresses listened on --- */
+void listeners_close(sio_server *server);
 
 /* --- engine.c: the plain Engine.IO endpoints --- */
 bool engines_handle(sio_server *server, struct http_exchange *ex);

@@ -96,7 +96,7 @@ static void test_refused(void)
         int r;
 
         T_CASE("listen: '%s' is no address", rows[i]);
-        r = net_listen(&loop, rows[i], &ops, NULL, &l);
+        r = net_listen(&loop, rows[i], NET_BACKLOG, &ops, NULL, &l);
         CHECK(r == SIO_E_ADDRESS && !l, "result %d", r);
     }
 }
@@ -128,7 +128,8 @@ static void test_accept(void)
             continue;
         T_CASE("listen: %s, connected to from %s", rows[i].address,
                rows[i].peer ? rows[i].peer : "nowhere");
-        CHECK(net_listen(&loop, rows[i].address, &ops, NULL, &l) == SIO_OK,
+        CHECK(net_listen(&loop, rows[i].address, NET_BACKLOG, &ops, NULL, &l) ==
+                  SIO_OK,
               "errno %d", errno);
         if (!l)
             continue;
@@ -162,21 +163,25 @@ static void test_taken(void)
     int r;
 
     T_CASE("listen: a port that is taken is a system error");
-    CHECK(net_listen(&loop, "127.0.0.1:0", &ops, NULL, &l) == SIO_OK, "listen");
+    CHECK(net_listen(&loop, "127.0.0.1:0", NET_BACKLOG, &ops, NULL, &l) ==
+              SIO_OK,
+          "listen");
     snprintf(address, sizeof address, "127.0.0.1:%u", l->port);
-    r = net_listen(&loop, address, &ops, NULL, &other);
+    r = net_listen(&loop, address, NET_BACKLOG, &ops, NULL, &other);
     CHECK(r == SIO_E_SYS && errno == EADDRINUSE, "%d, errno %d", r, errno);
     CHECK(!other, "out was touched");
 
     T_CASE("listen: out of memory is a result, the port is free again");
     oom_arm(0);
-    CHECK(net_listen(&loop, "127.0.0.1:0", &ops, NULL, &other) == SIO_E_NOMEM,
+    CHECK(net_listen(&loop, "127.0.0.1:0", NET_BACKLOG, &ops, NULL, &other) ==
+              SIO_E_NOMEM,
           "listens");
     oom_disarm();
     CHECK(!other, "out was touched");
     net_listener_close(l);
     net_loop_poll(&loop);
-    CHECK(net_listen(&loop, address, &ops, NULL, &l) == SIO_OK, "not free");
+    CHECK(net_listen(&loop, address, NET_BACKLOG, &ops, NULL, &l) == SIO_OK,
+          "not free");
     net_listener_close(l);
     net_loop_poll(&loop);
 }
@@ -188,7 +193,9 @@ static void test_descriptors(void)
     int fd, probe;
 
     T_CASE("listen: no descriptors left: told once, then a pause");
-    CHECK(net_listen(&loop, "127.0.0.1:0", &ops, NULL, &l) == SIO_OK, "listen");
+    CHECK(net_listen(&loop, "127.0.0.1:0", NET_BACKLOG, &ops, NULL, &l) ==
+              SIO_OK,
+          "listen");
     fd = connect_to(l->port, AF_INET);
     probe = dup(fd); /* the lowest free number */
     close(probe);
@@ -225,7 +232,9 @@ static void test_batch(void)
     int fds[NET_ACCEPT_BATCH + 6];
 
     T_CASE("listen: many at once, at most %d per readiness", NET_ACCEPT_BATCH);
-    CHECK(net_listen(&loop, "127.0.0.1:0", &ops, NULL, &l) == SIO_OK, "listen");
+    CHECK(net_listen(&loop, "127.0.0.1:0", NET_BACKLOG, &ops, NULL, &l) ==
+              SIO_OK,
+          "listen");
     for (size_t i = 0; i < COUNT(fds); i++)
         fds[i] = connect_to(l->port, AF_INET);
     accepted = 0;
