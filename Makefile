@@ -27,9 +27,15 @@ LIBDIR     ?= $(PREFIX)/lib
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
         -Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wcast-qual -Werror
 DEFS := -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -D_GNU_SOURCE
+# Brotli is for the client bundle alone: without the library it is left out.
+ifeq ($(shell pkg-config --exists libbrotlienc && echo yes),yes)
+DEFS   += -DSIO_WITH_BROTLI
+BROTLI := -lbrotlienc
+endif
 ALL  := -std=c11 $(DEFS) -I. -Iinclude -fPIC -fvisibility=hidden -pthread \
         $(WARN) $(FLAGS.$(BUILD)) $(CFLAGS)
-LIBS := -levent -levent_pthreads -lhttp_parser -lcrypto -lcjson -lz -lm -pthread
+LIBS := -levent -levent_pthreads -lhttp_parser -lcrypto -lcjson -lz $(BROTLI) -lm \
+        -pthread
 
 PROTO   := $(wildcard protocol/*/*.c)
 CORE    := $(filter-out src/daemon/% src/cli/%,$(wildcard src/*/*.c))

@@ -43,7 +43,8 @@ static struct buf *compressed(struct engine *e, const struct http_request *r,
     if (!e->options.http_compression || !a->compress ||
         a->body.n < e->options.http_compression_threshold)
         return NULL;
-    best = http_choose_coding(http_field_value(r, STR("accept-encoding")));
+    best = http_choose_coding(http_field_value(r, STR("accept-encoding")),
+                              HTTP_GZIP);
     *coding = http_coding_name(best);
     return http_compress(&e->compressor, best, a->body);
 }

@@ -10,19 +10,31 @@
 #include "protocol/base/buf.h"
 #include "protocol/base/str.h"
 
-enum http_coding { HTTP_IDENTITY, HTTP_GZIP, HTTP_DEFLATE, HTTP_NCODINGS };
+/* The one that is liked best first. Brotli (RFC 7932) is there when libsio was
+ * built with libbrotlienc. */
+enum http_coding {
+    HTTP_IDENTITY,
+    HTTP_BROTLI,
+    HTTP_GZIP,
+    HTTP_DEFLATE,
+    HTTP_NCODINGS
+};
 
-/* The best of gzip and deflate that an Accept-Encoding value allows: the
- * highest q, then what stands first; "*" is gzip, or deflate where gzip is
- * named. As the npm package `accepts` chooses for Node. Linear. */
-enum http_coding http_choose_coding(sio_str accept_encoding);
+/*
+ * What an Accept-Encoding value likes best of `offered` and the codings behind
+ * it in the enum: the highest q, then what is named before "*", then what
+ * stands first. As the npm package `accepts` chooses for Node. Linear.
+ */
+enum http_coding http_choose_coding(sio_str accept_encoding,
+                                    enum http_coding offered);
 
-/* "gzip", "deflate"; n 0 for identity. */
+/* "br", "gzip", "deflate"; n 0 for identity. */
 sio_str http_coding_name(enum http_coding coding);
 
 struct http_deflater;
 
-/* Compressors are made when first needed and kept: one pair for a loop. */
+/* Compressors are made when first needed and kept: one pair for a loop. Brotli
+ * keeps none. */
 struct http_compressor {
     struct http_deflater *deflaters[HTTP_NCODINGS];
 };

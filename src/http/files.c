@@ -161,8 +161,7 @@ static struct buf *read_open(int fd, struct stat *st)
     return b;
 }
 
-/* NULL when there is no such file, or none of a size to be served. */
-static struct buf *read_file(const char *path, struct stat *st)
+struct buf *http_read_file(const char *path, struct stat *st)
 {
     /* Opening a named pipe must not wait for its writer. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -253,121 +252,10 @@ bool http_serve_file(struct http_exchange *ex, const char *prefix,
         return false;
     if (S_ISDIR(st.st_mode))
         return redirect(ex);
-    b = read_file(path, &st);
+    b = http_read_file(path, &st);
     if (!b)
         return false;
     respond_file(ex, path, b, &st);
-    buf_unref(b);
-    return true;
-}
-
-/* --------------------------------------------------------------- bundle -- */
-
-static const char *const bundle[] = { "socket.io.js", "socket.io.min.js",
-                                      "socket.io.msgpack.min.js",
-                                      "socket.io.esm.min.js" };
-
-/* Is `name` of the bundle? Sets the script that it belongs to. */
-static bool is_bundle(sio_str name, sio_str *script, bool *is_map)
-{
-    for (size_t i = 0; i < sizeof bundle / sizeof *bundle; i++) {
-        *script = str_of(bundle[i]);
-        *is_map = name.n == script->n + 4 && str_starts(name, *script) &&
-                  memcmp(name.p + script->n, ".map", 4) == 0;
-        if (*is_map || str_eq(name, *script))
-            return true;
-    }
-    return false;
-}
-
-static struct buf *read_bundle(const char *folder, sio_str name)
-{
-    char path[PATH_MAX] = "";
-    struct stat st;
-
-    if (!join(path, str_of(folder)) || !join(path, STR("/")) ||
-        !join(path, name))
-        return NULL;
-    return read_file(path, &st);
-}
-
-/* The version, in quotes, out of the comment that every script begins with:
- * " * Socket.IO v4.8.4". Returns its length, 0 when it is not there. */
-static size_t bundle_etag(const struct buf *script, char etag[ETAG_MAX])
-{
-    sio_str mark = STR("Socket.IO v");
-    const char *text = (const char *)script->data, *at;
-    size_t n = script->len < 200 ? script->len : 200, len = 0;
-
-    at = memmem(text, n, mark.p, mark.n);
-    if (!at)
-        return 0;
-    at += mark.n;
-    etag[len++] = '"';
-    while (at < text + n && (unsigned char)*at > ' ' && *at != '"' &&
-           len < ETAG_MAX - 1)
-        etag[len++] = *at++;
-    etag[len++] = '"';
-    return len > 2 ? len : 0;
-}
-
-/* Exactly this tag, weak or strong: what Node compares. */
-static bool etag_is(sio_str known, sio_str etag)
-{
-    if (str_starts(known, STR("W/"))) {
-        known.p += 2;
-        known.n -= 2;
-    }
-    return str_eq(known, etag);
-}
-
-static void respond_bundle(struct http_exchange *ex, struct buf *b, bool is_map,
-                           sio_str etag, struct http_field *fields, size_t n)
-{
-    sio_str known = http_field_value(&ex->request, STR("if-none-match"));
-    struct http_response r = {
-        .status = 200,
-        .content_type = is_map ? STR("application/json; charset=utf-8")
-                               : STR("application/javascript; charset=utf-8"),
-        .fields = fields,
-        .shared = b
-    };
-
-    if (etag.n && etag_is(known, etag)) {
-        r.status = 304;
-        r.content_type = (sio_str){ NULL, 0 };
-    } else {
-        fields[n++] = (struct http_field){ STR("Cache-Control"),
-                                           STR("public, max-age=0") };
-        if (etag.n)
-            fields[n++] = (struct http_field){ STR("ETag"), etag };
-    }
-    r.field_count = n;
-    http_respond(ex, &r);
-}
-
-bool http_serve_bundle(struct http_exchange *ex, sio_str name,
-                       const char *folder, const struct http_field *fields,
-                       size_t field_count)
-{
-    struct http_field all[HTTP_BUNDLE_FIELDS + 2];
-    char tag[ETAG_MAX];
-    sio_str script, etag = { tag, 0 };
-    struct buf *b, *versioned;
-    bool is_map;
-
-    if (!is_bundle(name, &script, &is_map) || field_count > HTTP_BUNDLE_FIELDS)
-        return false;
-    b = read_bundle(folder, name);
-    if (!b)
-        return false;
-    versioned = is_map ? read_bundle(folder, script) : buf_ref(b);
-    if (versioned)
-        etag.n = bundle_etag(versioned, tag);
-    buf_unref(versioned);
-    if (field_count)
-        memcpy(all, fields, field_count * sizeof *fields);
-    respond_bundle(ex, b, is_map, etag, all, field_count);
     buf_unref(b);
     return true;
 }

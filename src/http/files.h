@@ -1,5 +1,5 @@
 /*
- * files.h -- static files below a folder, and the client bundle.
+ * files.h -- static files below a folder.
  *
  * Meant for the page of a demo or a small site: a file is read whole, with
  * blocking calls, when it is asked for. ETag and Last-Modified are set, a
@@ -13,8 +13,9 @@
 
 #include "src/http/exchange.h"
 
+#include <sys/stat.h>
+
 #define HTTP_FILE_MAX (64u << 20) /* bytes; larger files do not exist */
-#define HTTP_BUNDLE_FIELDS 8      /* fields that a caller may add */
 
 /*
  * Answer `ex` from `folder` if its path begins with `prefix` and names a file:
@@ -25,14 +26,8 @@
 bool http_serve_file(struct http_exchange *ex, const char *prefix,
                      const char *folder);
 
-/*
- * The 8 files of the client bundle (socket.io.js, .min.js, ...) as Node serves
- * them: content type, ETag of the bundle's version, 304, any method. `name` is
- * the file's name within the request. False when `name` is none of the 8 or the
- * file is not in `folder`.
- */
-bool http_serve_bundle(struct http_exchange *ex, sio_str name,
-                       const char *folder, const struct http_field *fields,
-                       size_t field_count);
+/* A regular file, whole, and what it is. NULL: there is none, or it is larger
+ * than HTTP_FILE_MAX, or out of memory. */
+struct buf *http_read_file(const char *path, struct stat *st);
 
 #endif

@@ -45,11 +45,12 @@ static bool serve_bundle(sio_server *server, struct http_exchange *ex)
     struct http_field fields[ENG_FIELDS];
     size_t n;
 
-    if (!server->client_dir || !str_starts(path, base))
+    if (!server->bundle.folder || !str_starts(path, base))
         return false;
     n = engine_fields(&server->hub.shard.engine, ex, fields);
-    return http_serve_bundle(ex, (sio_str){ path.p + base.n, path.n - base.n },
-                             server->client_dir, fields, n);
+    return http_serve_bundle(&server->bundle, ex,
+                             (sio_str){ path.p + base.n, path.n - base.n },
+                             fields, n);
 }
 
 static bool serve_files(sio_server *server, struct http_exchange *ex)
@@ -136,7 +137,7 @@ no_http:
 static void free_copies(sio_server *server)
 {
     arena_free(&server->strings);
-    free(server->client_dir);
+    http_bundle_close(&server->bundle);
     free(server);
 }
 
@@ -171,10 +172,8 @@ sio_server *server_new(const sio_options *options,
     net_alarm_init(&server->stop_alarm, stop_look);
     r = options_for_engine(&server->options, &server->strings, &eng, &wrong);
     server->path = eng.path;
-    if (r == SIO_OK && server->options.client_dir) {
-        server->client_dir = strdup(server->options.client_dir);
-        r = server->client_dir ? SIO_OK : SIO_E_NOMEM;
-    }
+    if (r == SIO_OK && server->options.client_dir)
+        r = http_bundle_open(&server->bundle, server->options.client_dir);
     if (r == SIO_OK)
         r = init_layers(server, &eng, clock, clock_self);
     if (r < 0) {

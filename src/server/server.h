@@ -13,6 +13,7 @@
 
 #include <sio/engine.h>
 
+#include "src/http/bundle.h"
 #include "src/net/signal.h"
 #include "src/socketio/hub.h"
 
@@ -26,10 +27,10 @@ struct file_mount {
 };
 
 struct sio_server {
-    sio_options options;  /* its strings are not ours: see the copies */
-    struct arena strings; /* copies of the options' */
-    sio_str path;         /* "/socket.io/" */
-    char *client_dir;
+    sio_options options;       /* its strings are not ours: see the copies */
+    struct arena strings;      /* copies of the options' */
+    sio_str path;              /* "/socket.io/" */
+    struct http_bundle bundle; /* its folder NULL: none is served */
     struct net_loop loop;
     struct http_server http;
     struct so_hub hub;

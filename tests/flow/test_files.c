@@ -299,7 +299,8 @@ static void test_bundle(void)
         snprintf(want, sizeof want,
                  "HTTP/1.1 200 OK\r\nContent-Type: application/javascript; "
                  "charset=utf-8\r\nContent-Length: %zu\r\n"
-                 "Cache-Control: public, max-age=0\r\nETag: \"4.8.4\"\r\n"
+                 "Vary: Accept-Encoding\r\nCache-Control: public, "
+                 "max-age=0\r\nETag: \"4.8.4\"\r\n"
                  "*\r\n\r\n" BUNDLE,
                  strlen(BUNDLE));
         CHECK_MATCH(world_raw(&w,

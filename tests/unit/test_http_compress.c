@@ -35,18 +35,24 @@ static const struct row {
     { ",,;;,", HTTP_IDENTITY },
     { "gzipx", HTTP_IDENTITY },
     { " gzip ; q=0.3 ,\tdeflate;q=0.2", HTTP_GZIP },
+    { "*, deflate", HTTP_DEFLATE },
+    { "gzip;q=0.2, gzip;q=0.4, deflate;q=0.3", HTTP_GZIP },
+    { "*;q=0.5, deflate;q=0.4", HTTP_GZIP },
+    { "br, gzip;q=0.1", HTTP_GZIP },
 };
 
 static void test_choice(void)
 {
     for (size_t i = 0; i < COUNT(rows); i++) {
-        enum http_coding got = http_choose_coding(str_of(rows[i].accept));
+        enum http_coding got =
+            http_choose_coding(str_of(rows[i].accept), HTTP_GZIP);
 
         T_CASE("compress: Accept-Encoding: %s", rows[i].accept);
         CHECK(got == rows[i].want, "%d", (int)got);
     }
     T_CASE("compress: no Accept-Encoding");
-    CHECK(http_choose_coding((sio_str){ NULL, 0 }) == HTTP_IDENTITY, "chosen");
+    CHECK(http_choose_coding((sio_str){ NULL, 0 }, HTTP_GZIP) == HTTP_IDENTITY,
+          "chosen");
 }
 
 /* bits: 31 gzip, 15 zlib */

@@ -1,6 +1,5 @@
 /*
- * test_http_files.c -- files below a folder, the client bundle, and everything
- * that is not there.
+ * test_http_files.c -- files below a folder, and everything that is not there.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,31 +13,11 @@ static char folder[] = "/tmp/libsio-files-XXXXXX";
 static char site[100]; /* the folder that is served */
 static const char *prefix;
 
-static void serve(struct http_exchange *ex)
-{
-    if (!http_serve_file(ex, prefix, site))
-        http_respond(ex, &(struct http_response){ .status = 404 });
-}
-
-static void serve_bundle(struct http_exchange *ex)
-{
-    static const struct http_field cors = {
-        { "Access-Control-Allow-Origin", 27 }, { "*", 1 }
-    };
-    sio_str name = ex->request.path;
-
-    name.p++;
-    name.n--;
-    if (!http_serve_bundle(ex, name, site, &cors, 1))
-        http_respond(ex, &(struct http_response){ .status = 404 });
-}
-
-static void (*handler)(struct http_exchange *ex);
-
 static void on_request(void *self, struct http_exchange *ex)
 {
     (void)self;
-    handler(ex);
+    if (!http_serve_file(ex, prefix, site))
+        http_respond(ex, &(struct http_response){ .status = 404 });
 }
 
 static void on_refused(void *self, const struct net_address *peer, int status,
@@ -70,20 +49,10 @@ static void make_file(const char *name, const char *text)
 }
 
 static const char *const files[] = {
-    "secret.txt",
-    "site/index.html",
-    "site/a.txt",
-    "site/a b.js",
-    "site/x.unknown",
-    "site/noext",
-    "site/.hidden",
-    "site/dir/index.html",
-    "site/dir/.env",
-    "site/empty.css",
-    "site/socket.io.js",
-    "site/socket.io.js.map",
-    "site/socket.io.min.js",
-    "site/UPPER.PNG",
+    "secret.txt",     "site/index.html",     "site/a.txt",
+    "site/a b.js",    "site/x.unknown",      "site/noext",
+    "site/.hidden",   "site/dir/index.html", "site/dir/.env",
+    "site/empty.css", "site/UPPER.PNG",
 };
 
 static void make_site(void)
@@ -99,7 +68,6 @@ static void make_site(void)
         make_file(files[i], files[i]);
     make_file("site/empty.css", "");
     make_file("site2/b.txt", "elsewhere");
-    make_file("site/socket.io.js", "/*!\n * Socket.IO v4.8.4\n */");
     mkfifo(path_of("site/pipe"), 0600);
     if (symlink("a.txt", path_of("site/link.txt")) < 0 ||
         symlink("../secret.txt", path_of("site/out.txt")) < 0 ||
@@ -280,90 +248,14 @@ static void test_cached(void)
     CHECK(strstr(got, "\r\nLocation: /dir/?a=b\r\n"), "got %s", got);
 }
 
-/* ------------------------------------------------------------------ bundle */
-
-static void test_bundle(void)
-{
-    static const char *const others[] = {
-        "/socket.io.esm.js",
-        "/socket.io.js.map.map",
-        "/a.txt",
-        "/",
-        "/socket.io.jsx",
-        "/SOCKET.IO.JS",
-        "/socket%2eio.js",
-        "/../site/socket.io.js",
-        "/socket.io.esm.min.js",
-    };
-    const char *got;
-
-    T_CASE("bundle: the bytes that Node sends, and those of the caller");
-    ask("GET", "/socket.io.js", "");
-    got = fx_receive();
-    CHECK(strcmp(got, "HTTP/1.1 200 OK\r\n"
-                      "Content-Type: application/javascript; charset=utf-8\r\n"
-                      "Content-Length: 27\r\nAccess-Control-Allow-Origin: *\r\n"
-                      "Cache-Control: public, max-age=0\r\nETag: \"4.8.4\"\r\n"
-                      "Date: *\r\nConnection: keep-alive\r\n"
-                      "Keep-Alive: timeout=5\r\n\r\n"
-                      "/*!\n * Socket.IO v4.8.4\n */") == 0,
-          "got %s", got);
-
-    T_CASE("bundle: a map has the version of its script");
-    ask("GET", "/socket.io.js.map?x", "");
-    got = fx_receive();
-    CHECK(strstr(got, "application/json; charset=utf-8\r\n"), "got %s", got);
-    CHECK(strstr(got, "ETag: \"4.8.4\"\r\n"), "got %s", got);
-
-    T_CASE("bundle: any method; HEAD without the body");
-    ask("POST", "/socket.io.js", "");
-    ask("HEAD", "/socket.io.js", "");
-    got = fx_receive();
-    CHECK(strstr(got, "*/HTTP/1.1 200 OK"), "got %s", got);
-    CHECK(strcmp(got + strlen(got) - 4, "\r\n\r\n") == 0, "a body");
-
-    T_CASE("bundle: 304 for the tag alone, strong or weak, without the tag");
-    ask("GET", "/socket.io.js", "If-None-Match: \"4.8.4\"\r\n");
-    got = fx_receive();
-    CHECK(strncmp(got, "HTTP/1.1 304 ", 13) == 0, "got %s", got);
-    CHECK(!strstr(got, "ETag") && !strstr(got, "Cache-Control"), "got %s", got);
-    CHECK(strstr(got, "Access-Control-Allow-Origin: *"), "got %s", got);
-    ask("GET", "/socket.io.js", "If-None-Match: W/\"4.8.4\"\r\n");
-    got = fx_receive();
-    CHECK(strncmp(got, "HTTP/1.1 304 ", 13) == 0, "got %s", got);
-
-    T_CASE("bundle: 200 for a list and a star");
-    ask("HEAD", "/socket.io.js", "If-None-Match: \"4.8.4\", \"x\"\r\n");
-    got = fx_receive();
-    CHECK(strncmp(got, "HTTP/1.1 200 ", 13) == 0, "got %s", got);
-    ask("HEAD", "/socket.io.js", "If-None-Match: *\r\n");
-    got = fx_receive();
-    CHECK(strncmp(got, "HTTP/1.1 200 ", 13) == 0, "got %s", got);
-
-    T_CASE("bundle: a script that does not name its version has no tag");
-    ask("GET", "/socket.io.min.js", "");
-    got = fx_receive();
-    CHECK(strncmp(got, "HTTP/1.1 200 ", 13) == 0, "got %s", got);
-    CHECK(!strstr(got, "ETag"), "got %s", got);
-
-    for (size_t i = 0; i < COUNT(others); i++) {
-        T_CASE("bundle: %s is none of it, or not there", others[i]);
-        ask("GET", others[i], "");
-        fx_check_answers("404|");
-    }
-}
-
 int main(void)
 {
     make_site();
     fx_begin();
     fx_server.ops = &ops;
-    handler = serve;
     test_found();
     test_not_found();
     test_cached();
-    handler = serve_bundle;
-    test_bundle();
     fx_end();
     remove_site();
     return t_done();
