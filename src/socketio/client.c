@@ -164,7 +164,6 @@ static void on_binary_header(struct so_client *client,
                              const struct sp_packet *p)
 {
     sio_socket *socket = so_client_socket(client, p->nsp);
-
     bool may = socket && socket->state == SO_CONNECTED;
 
     if (!may && !has_left(client, p->nsp)) {

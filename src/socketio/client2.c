@@ -34,9 +34,11 @@ static bool comes_again(sio_str rest, sio_str key)
 static int append_query(struct grow *out, sio_str query)
 {
     sio_str key, value;
-    int r = grow_append_byte(out, '{');
+    int r = grow_append_byte(out, '{'), count = 0;
 
     while (r == SIO_OK && http_next_param(&query, &key, &value)) {
+        if (++count > SO_QUERY_PARAMS)
+            return SIO_E_LIMIT;
         if (comes_again(query, key))
             continue;
         if (out->len > 1)

@@ -15,14 +15,15 @@
 
 #include "src/socketio/hub.h"
 
-#define SO_QUERY_MAX 2048 /* bytes of a namespace's query */
+#define SO_QUERY_MAX 2048  /* bytes of a namespace's query */
+#define SO_QUERY_PARAMS 64 /* parameters in it */
 
 /* Join the main namespace. */
 void so_client2_welcome(struct so_client *client);
 
 /* Cut the query off p->nsp and make p->json of it, in `auth` (empty before).
- * SIO_OK, SIO_E_LIMIT (over SO_QUERY_MAX), SIO_E_INVAL (not UTF-8),
- * SIO_E_NOMEM. */
+ * SIO_OK, SIO_E_LIMIT (over SO_QUERY_MAX or SO_QUERY_PARAMS), SIO_E_INVAL (not
+ * UTF-8), SIO_E_NOMEM. */
 int so_client2_connect(struct sp_packet *p, struct grow *auth);
 
 /* The id of a socket there, and its length; out NULL: only that. */

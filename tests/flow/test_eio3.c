@@ -720,6 +720,19 @@ static void test_query(void)
         world_hang_up(&w, fd);
         close_hub();
     }
+    for (int over = 0; over < 2; over++) {
+        T_CASE("2.4 a query of %d parameters", 64 + over);
+        open_hub();
+        fd = client2(sid);
+        snprintf(text, sizeof text, "40/foo?");
+        for (int i = 0; i < 64 + over; i++)
+            snprintf(text + strlen(text), 8, "a%d=&", i);
+        text[strlen(text) - 1] = ',';
+        world_send_text(&w, fd, text);
+        CHECK_FRAMES(&w, fd, over ? "C|" : "T:40/foo,|T:42/foo,*|");
+        world_hang_up(&w, fd);
+        close_hub();
+    }
     T_CASE("2.4 a query that is not UTF-8");
     open_hub();
     fd = client2(sid);
