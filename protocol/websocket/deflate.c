@@ -87,23 +87,55 @@ void ws_inflater_init(struct ws_inflater *f, unsigned window_bits,
     };
 }
 
+void ws_inflater_share(struct ws_inflater *f, struct ws_spare *spare)
+{
+    f->spare = spare;
+}
+
+static void free_inflater(z_stream *z)
+{
+    if (z)
+        inflateEnd(z);
+    free(z);
+}
+
 void ws_inflater_free(struct ws_inflater *f)
 {
-    if (f->z)
-        inflateEnd(f->z);
-    free(f->z);
+    free_inflater(f->z);
     f->z = NULL;
     f->open = false;
+}
+
+void ws_spare_free(struct ws_spare *spare)
+{
+    free_inflater(spare->z);
+    spare->z = NULL;
 }
 
 static int open_inflater(struct ws_inflater *f)
 {
     if (f->z)
         return SIO_OK;
+    if (f->spare && f->spare->z) {
+        f->z = f->spare->z;
+        f->spare->z = NULL;
+        inflateReset2(f->z, -f->window_bits);
+        return SIO_OK;
+    }
     f->z = new_stream();
     if (!f->z || inflateInit2(f->z, -f->window_bits) != Z_OK)
         return SIO_E_NOMEM; /* ws_inflate() frees */
     return SIO_OK;
+}
+
+/* Nothing of the message is remembered. */
+static void close_inflater(struct ws_inflater *f)
+{
+    if (f->spare && !f->spare->z) {
+        f->spare->z = f->z;
+        f->z = NULL;
+    }
+    ws_inflater_free(f);
 }
 
 /* One call of inflate(). At the maximum of `out` it may still read: a block
@@ -177,8 +209,10 @@ int ws_inflate(struct ws_inflater *f, const void *in, size_t n, bool last,
         r = inflate_all(f, in, n, out);
     if (last && r == SIO_OK && f->open)
         r = inflate_tail(f, out);
-    if (r != SIO_OK || (last && !f->takeover))
+    if (r != SIO_OK)
         ws_inflater_free(f);
+    else if (last && !f->takeover)
+        close_inflater(f);
     return r;
 }
 
@@ -209,6 +243,8 @@ void ws_deflater_free(struct ws_deflater *d)
 
 static int open_deflater(struct ws_deflater *d)
 {
+    if (d->z && !d->takeover)
+        deflateReset(d->z);
     if (d->z)
         return SIO_OK;
     d->z = new_stream();
@@ -258,7 +294,7 @@ int ws_deflate(struct ws_deflater *d, const void *in, size_t n,
     } else {
         out->len = before;
     }
-    if (r != SIO_OK || !d->takeover)
+    if (r != SIO_OK)
         ws_deflater_free(d);
     return r;
 }

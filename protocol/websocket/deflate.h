@@ -7,10 +7,10 @@
  *   a message --> ws_deflate() --> the payload of a frame with RSV1
  *
  * Memory is allocated by the first message: 7 KiB and the window to inflate,
- * 134 to 262 KiB to deflate (9 to 15 window bits). With context takeover it
- * stays until the end, since a message may repeat what earlier ones said;
- * without, it goes after each message, and one deflater may serve many
- * connections in turn.
+ * 134 to 262 KiB to deflate (9 to 15 window bits). With context takeover a
+ * message may repeat what earlier ones said, so each connection needs codecs of
+ * its own. Without, nothing of a message is remembered: one deflater serves any
+ * number of connections, and inflaters hand their memory on by a ws_spare.
  *
  * window_bits, in both: as negotiated (extension.h), 8 to 15, or 0 for 15.
  *
@@ -28,8 +28,14 @@
 
 struct z_stream_s;
 
+/* Memory of an inflater between two messages, for the next one in need. */
+struct ws_spare {
+    struct z_stream_s *z; /* NULL: there is none */
+};
+
 struct ws_inflater {
     struct z_stream_s *z; /* NULL while nothing need be remembered */
+    struct ws_spare *spare;
     uint8_t window_bits;
     bool takeover;
     bool open; /* the deflate stream under way has begun and not ended */
@@ -44,7 +50,11 @@ struct ws_deflater {
 
 void ws_inflater_init(struct ws_inflater *f, unsigned window_bits,
                       bool takeover);
+/* Without context takeover its memory is taken from `spare` and goes back there
+ * when a message ends; else it is freed then. NULL: the latter. */
+void ws_inflater_share(struct ws_inflater *f, struct ws_spare *spare);
 void ws_inflater_free(struct ws_inflater *f); /* as after init */
+void ws_spare_free(struct ws_spare *spare);
 
 /* Inflate the next piece of a message and append it to `out`, whose maximum is
  * the limit of a message.
@@ -56,7 +66,8 @@ void ws_inflater_free(struct ws_inflater *f); /* as after init */
 int ws_inflate(struct ws_inflater *f, const void *in, size_t n, bool last,
                struct grow *out);
 
-/* level  0 (none) to 9 (best), or WS_DEFLATE_DEFAULT_LEVEL */
+/* level  0 (none) to 9 (best), or WS_DEFLATE_DEFAULT_LEVEL. Its memory stays
+ * until it is freed, with takeover or without. */
 void ws_deflater_init(struct ws_deflater *d, unsigned window_bits,
                       bool takeover, int level);
 void ws_deflater_free(struct ws_deflater *d); /* as after init */

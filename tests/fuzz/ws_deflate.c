@@ -16,6 +16,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static struct ws_spare spare; /* its window is always of another message */
+
 struct choice {
     bool takeover;
     unsigned bits;
@@ -68,6 +70,8 @@ static void check_inflate(const struct choice *c, const uint8_t *in, size_t n)
 
     ws_inflater_init(&whole, c->bits, c->takeover);
     ws_inflater_init(&parts, c->bits, c->takeover);
+    ws_inflater_share(&whole, &spare);
+    ws_inflater_share(&parts, &spare);
     for (int i = 0; i < 2 && r == SIO_OK && s == SIO_OK; i++) {
         struct grow one, two;
 

@@ -211,7 +211,7 @@ static void check_round_trip(struct pair *p, size_t n, uint32_t seed)
           "%zu bytes do not inflate", n);
     CHECK(out.len == n && (!n || !memcmp(out.data, text, n)),
           "%zu bytes became other %zu", n, out.len);
-    CHECK(p->d.takeover || (!p->d.z && !p->f.z), "memory stays");
+    CHECK(p->f.takeover || !p->f.z, "memory stays");
     grow_free(&packed);
     grow_free(&out);
     free(text);
@@ -264,6 +264,7 @@ static void test_window_too_large(void)
         CHECK(ws_deflate(&d, text, 5000, &packed) == SIO_OK, "10 bits");
         CHECK(inflate_strictly(&f, grow_str(&packed), &out) == SIO_E_INVAL,
               "%u bits", bits);
+        ws_deflater_free(&d);
         grow_free(&packed);
         grow_free(&out);
     }
@@ -285,6 +286,7 @@ static void test_levels(void)
         grow_init(&packed, SIZE_MAX);
         CHECK(ws_deflate(&d, text, 5000, &packed) == SIO_OK, "failed");
         len[i] = packed.len;
+        ws_deflater_free(&d);
         grow_free(&packed);
     }
     CHECK(len[0] > 5000 && 5000 > len[1] && len[1] > len[2], "%zu, %zu, %zu",
@@ -338,6 +340,7 @@ static void pack_zeros(struct grow *packed, size_t n)
     grow_init(packed, SIZE_MAX);
     ws_deflater_init(&d, 15, false, 9);
     CHECK(ws_deflate(&d, zeros, n, packed) == SIO_OK, "%zu zeros", n);
+    ws_deflater_free(&d);
     free(zeros);
 }
 
@@ -468,6 +471,7 @@ static void test_deflate_limit(void)
                   "other bytes");
             grow_free(&out);
         }
+        ws_deflater_free(&d);
         grow_free(&packed);
         free(text);
     }
@@ -558,17 +562,18 @@ static void test_init_free(void)
 }
 
 /* Bytes that do not compress are the most that the output has to hold. */
-static void test_one_growth(void)
+static void test_one_growth(bool takeover)
 {
     uint8_t noise[3][5000];
     uint32_t seed = 1;
     struct ws_deflater d;
 
-    T_CASE("deflate: with takeover a message allocates its output, once");
+    T_CASE("deflate: %s takeover a message allocates its output, once",
+           takeover ? "with" : "without");
     for (size_t i = 0; i < sizeof noise; i++)
         noise[i / 5000][i % 5000] =
             (uint8_t)((seed = seed * 1664525u + 1013904223u) >> 24);
-    ws_deflater_init(&d, 15, true, WS_DEFLATE_DEFAULT_LEVEL);
+    ws_deflater_init(&d, 15, takeover, WS_DEFLATE_DEFAULT_LEVEL);
     for (int i = 0; i < 3; i++) {
         struct grow packed;
         long before, n;
@@ -582,6 +587,85 @@ static void test_one_growth(void)
         grow_free(&packed);
     }
     ws_deflater_free(&d);
+}
+
+static int inflate_hello(struct ws_inflater *f, const char *in, size_t n)
+{
+    struct grow out;
+    int r;
+
+    grow_init(&out, LIMIT);
+    grow_reserve(&out, 2000); /* so that no growth of it is counted */
+    r = ws_inflate(f, in, n, true, &out);
+    if (r == SIO_OK)
+        CHECK(str_eq(grow_str(&out), STR("Hello")), "%.*s", (int)out.len,
+              (char *)out.data);
+    grow_free(&out);
+    return r;
+}
+
+/* Two connections in turn, with windows of their own size. */
+static void test_spare(void)
+{
+    struct ws_spare spare = { NULL };
+    struct ws_inflater a, b;
+    struct ws_deflater d;
+    struct grow out, in;
+    long before = 0;
+    char *text;
+
+    T_CASE("inflate: without takeover the memory is handed on");
+    ws_inflater_init(&a, 15, false);
+    ws_inflater_init(&b, 15, false);
+    ws_inflater_share(&a, &spare);
+    ws_inflater_share(&b, &spare);
+    for (int i = 0; i < 4; i++) {
+        if (i == 1)
+            before = oom_count();
+        CHECK(inflate_hello(i & 1 ? &a : &b, HELLO, sizeof HELLO - 1) == SIO_OK,
+              "message %d", i);
+        CHECK(!a.z && !b.z && spare.z, "not given back");
+    }
+    /* the room of the output, three times */
+    CHECK(oom_count() - before == 3, "%ld allocations", oom_count() - before);
+
+    T_CASE("inflate: handed on without what it remembers");
+    CHECK(inflate_hello(&a, AGAIN, sizeof AGAIN - 1) == SIO_E_INVAL,
+          "another's window");
+    CHECK(!a.z && !spare.z, "kept after a failure");
+
+    T_CASE("inflate: two messages under way, one spare");
+    grow_init(&out, LIMIT);
+    CHECK(inflate_hello(&a, HELLO, sizeof HELLO - 1) == SIO_OK, "the spare");
+    CHECK(ws_inflate(&a, HELLO, 3, false, &out) == SIO_OK, "the first half");
+    CHECK(a.z && !spare.z, "not taken");
+    CHECK(inflate_hello(&b, HELLO, sizeof HELLO - 1) == SIO_OK, "the other");
+    CHECK(!b.z && spare.z, "not given back");
+    CHECK(ws_inflate(&a, &HELLO[3], sizeof HELLO - 4, true, &out) == SIO_OK &&
+              str_eq(grow_str(&out), STR("Hello")),
+          "the second half");
+    CHECK(!a.z && spare.z, "one too many");
+    grow_free(&out);
+
+    T_CASE("inflate: handed on to a smaller window, it is as small");
+    text = make_text(5000, 1);
+    grow_init(&out, SIZE_MAX);
+    ws_deflater_init(&d, 10, false, WS_DEFLATE_DEFAULT_LEVEL);
+    CHECK(ws_deflate(&d, text, 5000, &out) == SIO_OK, "10 bits");
+    ws_deflater_free(&d);
+    free(text);
+    grow_init(&in, SIZE_MAX);
+    CHECK(inflate_strictly(&a, grow_str(&out), &in) == SIO_OK, "15 bits");
+    ws_inflater_init(&b, 8, false);
+    ws_inflater_share(&b, &spare);
+    CHECK(inflate_strictly(&b, grow_str(&out), &in) == SIO_E_INVAL, "8 bits");
+    grow_free(&in);
+    grow_free(&out);
+    ws_inflater_free(&a);
+    ws_inflater_free(&b);
+    ws_spare_free(&spare);
+    ws_spare_free(&spare);
+    CHECK(!spare.z, "not freed");
 }
 
 int main(void)
@@ -605,6 +689,8 @@ int main(void)
     test_inflate_oom();
     test_deflate_oom();
     test_init_free();
-    test_one_growth();
+    test_one_growth(true);
+    test_one_growth(false);
+    test_spare();
     return t_done();
 }
