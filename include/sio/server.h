@@ -85,8 +85,9 @@ typedef struct sio_options {
     size_t http_compression_threshold; /* 1024 bytes */
 
     /* permessage-deflate (RFC 7692) for WebSockets that offer it. It costs up
-     * to 300 KiB a connection, unless no context is kept between messages: then
-     * messages of at least the threshold are compressed, else all are. */
+     * to 300 KiB a connection, and every message is compressed for every one of
+     * them. Where no context is kept between messages all share one codec, a
+     * broadcast is compressed once, and only from the threshold on. */
     bool per_message_deflate;             /* false */
     size_t per_message_deflate_threshold; /* 1024 bytes */
     bool server_no_context_takeover;      /* false */

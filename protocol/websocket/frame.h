@@ -28,6 +28,7 @@ enum ws_op {
 enum ws_role { WS_SERVER, WS_CLIENT };
 
 #define WS_HEAD_MAX 14 /* bytes of the longest frame header */
+#define WS_RSV1 0x40   /* of the first byte: compressed (RFC 7692 6) */
 
 /* What can be wrong with a frame: number, the close code that answers it, and
  * a text for the log. */

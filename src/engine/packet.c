@@ -7,25 +7,8 @@
 
 #include "protocol/base/base64.h"
 #include "protocol/engineio/payload.h"
-#include "protocol/websocket/frame.h"
 
 #include <stdlib.h>
-
-static int make_part(struct eng_part *part, enum ws_op op, sio_str data)
-{
-    uint8_t head[WS_HEAD_MAX];
-    size_t n = ws_encode_head(head, op, data.n, NULL);
-
-    part->frame = buf_alloc(n + data.n);
-    if (!part->frame)
-        return SIO_E_NOMEM;
-    memcpy(part->frame->data, head, n);
-    if (data.n)
-        memcpy(part->frame->data + n, data.p, data.n);
-    part->head = (uint8_t)n;
-    part->binary = op == WS_BINARY;
-    return SIO_OK;
-}
 
 struct sio_packet *eng_packet_new(sio_str text, const sio_str *attachments,
                                   size_t count)
@@ -38,10 +21,11 @@ struct sio_packet *eng_packet_new(sio_str text, const sio_str *attachments,
     atomic_init(&p->refs, 1);
     atomic_init(&p->payload, NULL);
     p->count = 0;
-    if (make_part(&p->parts[p->count++], WS_TEXT, text) < 0)
+    if (http_frame_init(&p->parts[p->count++], WS_TEXT, text) < 0)
         goto fail;
     for (size_t i = 0; i < count; i++)
-        if (make_part(&p->parts[p->count++], WS_BINARY, attachments[i]) < 0)
+        if (http_frame_init(&p->parts[p->count++], WS_BINARY, attachments[i]) <
+            0)
             goto fail;
     return p;
 fail:
@@ -60,7 +44,7 @@ void eng_packet_unref(struct sio_packet *p)
     if (!p || atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
         return;
     for (size_t i = 0; i < p->count; i++)
-        buf_unref(p->parts[i].frame);
+        http_frame_free(&p->parts[i]);
     buf_unref(atomic_load_explicit(&p->payload, memory_order_relaxed));
     free(p);
 }
@@ -70,9 +54,9 @@ static size_t payload_len(const struct sio_packet *p)
     size_t len = 0;
 
     for (size_t i = 0; i < p->count; i++) {
-        size_t n = eng_part_data(&p->parts[i]).n;
+        size_t n = http_frame_data(&p->parts[i]).n;
 
-        len += (i > 0) + (p->parts[i].binary ? 1 + BASE64_LEN(n) : n);
+        len += (i > 0) + (p->parts[i].op == WS_BINARY ? 1 + BASE64_LEN(n) : n);
     }
     return len;
 }
@@ -86,11 +70,11 @@ static struct buf *make_payload(const struct sio_packet *p)
         return NULL;
     at = (char *)b->data;
     for (size_t i = 0; i < p->count; i++) {
-        sio_str data = eng_part_data(&p->parts[i]);
+        sio_str data = http_frame_data(&p->parts[i]);
 
         if (i > 0)
             *at++ = EIO_SEPARATOR;
-        if (p->parts[i].binary) {
+        if (p->parts[i].op == WS_BINARY) {
             *at++ = 'b';
             at += base64_encode(at, data.p, data.n);
         } else {

@@ -60,10 +60,11 @@ static int queue_parts3(struct grow *out, const struct sio_packet *p)
     int r = SIO_OK;
 
     for (size_t i = 0; i < p->count && r == SIO_OK; i++) {
-        sio_str data = eng_part_data(&p->parts[i]);
+        sio_str data = http_frame_data(&p->parts[i]);
 
-        r = p->parts[i].binary ? eio_payload3_append_binary(out, NEUTRAL, data)
-                               : append_text3(out, NEUTRAL, data);
+        r = p->parts[i].op == WS_BINARY
+                ? eio_payload3_append_binary(out, NEUTRAL, data)
+                : append_text3(out, NEUTRAL, data);
     }
     return r;
 }

@@ -255,17 +255,16 @@ void eng_send_binary(struct eng_session *s, sio_str data, bool compress)
     }
 }
 
-static void append_frames(struct eng_ws *ws, const struct sio_packet *p,
+static void append_frames(struct eng_ws *ws, struct sio_packet *p,
                           bool compress)
 {
     for (size_t i = 0; i < p->count; i++) {
-        const struct eng_part *part = &p->parts[i];
+        struct http_frame *part = &p->parts[i];
 
-        if (part->binary && revision_wraps(ws))
-            websocket_send_message(ws, true, eng_part_data(part), compress);
+        if (part->op == WS_BINARY && revision_wraps(ws))
+            websocket_send_message(ws, true, http_frame_data(part), compress);
         else
-            http_websocket_send_frame(&ws->ws, part->frame, part->head,
-                                      compress);
+            http_websocket_send_frame(&ws->ws, part, compress);
     }
 }
 

@@ -9,28 +9,17 @@
 
 #include <stdlib.h>
 
-#define FIELDS_MAX 32      /* of a 101, ours and the caller's */
-#define SCRATCH_KEEP 65536 /* bytes of set->scratch kept between messages */
-#define WS_RSV1 0x40       /* RFC 7692 6: the message is compressed */
-#define EXTENSION_MAX 256  /* bytes of our Sec-WebSocket-Extensions */
+#define FIELDS_MAX 32     /* of a 101, ours and the caller's */
+#define EXTENSION_MAX 256 /* bytes of our Sec-WebSocket-Extensions */
 
 /* --------------------------------------------------------------- the end -- */
-
-static void deflate_free(struct http_deflate *d)
-{
-    if (!d)
-        return;
-    ws_inflater_free(&d->in);
-    ws_deflater_free(&d->out);
-    free(d);
-}
 
 static void ws_free(struct net_deferred *d)
 {
     struct http_websocket *ws = container_of(d, struct http_websocket, cleanup);
 
     ws_reader_free(&ws->reader);
-    deflate_free(ws->deflate);
+    http_deflate_free(ws->deflate);
     ws->ops->on_free(ws);
 }
 
@@ -77,32 +66,27 @@ static void put_frame(struct http_websocket *ws, enum ws_op op, sio_str data)
     net_conn_append2(ws->conn, head, n, data.p, data.n);
 }
 
-/* As `ws`: with context takeover every message, the shortest too. */
 static bool is_to_deflate(const struct http_websocket *ws, enum ws_op op,
                           size_t n, bool compress)
 {
-    if (!ws->deflate || op >= WS_CLOSE)
-        return false;
-    return ws->deflate->out.takeover ||
-           (compress && n >= ws->set->deflate.threshold);
+    return op < WS_CLOSE &&
+           http_deflate_wanted(&ws->set->deflate, ws->deflate, n, compress);
 }
 
 /* False: out of memory; it may be sent as it is. */
 static bool put_deflated(struct http_websocket *ws, enum ws_op op, sio_str data)
 {
-    struct grow *out = &ws->set->scratch;
+    sio_str out = http_deflate_message(&ws->set->deflate, ws->deflate, data);
     uint8_t head[WS_HEAD_MAX];
     size_t n;
 
-    out->len = 0;
-    if (ws_deflate(&ws->deflate->out, data.p, data.n, out) < 0)
-        return false;
-    n = ws_encode_head(head, op, out->len, NULL);
-    head[0] |= WS_RSV1;
-    net_conn_append2(ws->conn, head, n, out->data, out->len);
-    if (out->cap > SCRATCH_KEEP)
-        grow_free(out);
-    return true;
+    if (out.p) {
+        n = ws_encode_head(head, op, out.n, NULL);
+        head[0] |= WS_RSV1;
+        net_conn_append2(ws->conn, head, n, out.p, out.n);
+    }
+    http_deflate_release(&ws->set->deflate);
+    return out.p != NULL;
 }
 
 void http_websocket_send(struct http_websocket *ws, enum ws_op op, sio_str data,
@@ -114,18 +98,24 @@ void http_websocket_send(struct http_websocket *ws, enum ws_op op, sio_str data,
         put_frame(ws, op, data);
 }
 
-void http_websocket_send_frame(struct http_websocket *ws, struct buf *frame,
-                               size_t head, bool compress)
+void http_websocket_send_frame(struct http_websocket *ws, struct http_frame *f,
+                               bool compress)
 {
-    enum ws_op op = (enum ws_op)(frame->data[0] & 0x0f);
-    sio_str data = { (char *)frame->data + head, frame->len - head };
+    sio_str data = http_frame_data(f);
+    struct buf *ready = f->plain, *deflated;
 
     if (ws->closing)
         return;
-    if (is_to_deflate(ws, op, data.n, compress))
-        http_websocket_send(ws, op, data, compress);
-    else
-        net_conn_append_buf(ws->conn, frame);
+    if (is_to_deflate(ws, (enum ws_op)f->op, data.n, compress)) {
+        if (ws->deflate->out.takeover) {
+            http_websocket_send(ws, (enum ws_op)f->op, data, compress);
+            return;
+        }
+        deflated = http_frame_deflate(f, &ws->set->deflate, ws->deflate);
+        if (deflated)
+            ready = deflated;
+    }
+    net_conn_append_buf(ws->conn, ready);
 }
 
 static void put_close(struct http_websocket *ws, unsigned code, sio_str reason)
@@ -355,68 +345,6 @@ sio_str http_websocket_subprotocol(sio_str offered, sio_str spoken)
     return STR("");
 }
 
-static struct http_deflate *
-deflate_new(const struct ws_deflate_params *agreed,
-            const struct http_deflate_options *options)
-{
-    struct http_deflate *d = calloc(1, sizeof *d);
-
-    if (!d)
-        return NULL;
-    ws_inflater_init(&d->in, agreed->client_max_window_bits,
-                     !agreed->client_no_context_takeover);
-    ws_deflater_init(&d->out, agreed->server_max_window_bits,
-                     !agreed->server_no_context_takeover, options->level);
-    return d;
-}
-
-/* All Sec-WebSocket-Extensions fields, joined as if they were one. */
-static int join_offers(const struct http_request *r, struct grow *out)
-{
-    int result = SIO_OK;
-
-    for (size_t i = 0; i < r->field_count && result == SIO_OK; i++) {
-        if (!str_eq(r->fields[i].name, STR("sec-websocket-extensions")))
-            continue;
-        if (out->len)
-            result = grow_append_byte(out, ',');
-        if (result == SIO_OK)
-            result =
-                grow_append(out, r->fields[i].value.p, r->fields[i].value.n);
-    }
-    return result;
-}
-
-/* SIO_OK: *deflate is what was agreed on, NULL for nothing, and `answer` the
- * field's value. SIO_E_INVAL: the offer is to be refused. */
-static int agree_on_deflate(const struct http_deflate_options *options,
-                            const struct http_request *r,
-                            struct http_deflate **deflate, struct grow *answer)
-{
-    struct ws_deflate_params agreed;
-    struct grow offers;
-    int result;
-
-    *deflate = NULL;
-    if (!options->on)
-        return SIO_OK;
-    grow_init(&offers, SIZE_MAX);
-    result = join_offers(r, &offers);
-    if (result == SIO_OK && offers.len)
-        result =
-            ws_deflate_negotiate(grow_str(&offers), &options->wishes, &agreed);
-    grow_free(&offers);
-    if (result != 1)
-        return result;
-    *deflate = deflate_new(&agreed, options);
-    result = *deflate ? ws_deflate_answer(answer, &agreed) : SIO_E_NOMEM;
-    if (result < 0) {
-        deflate_free(*deflate);
-        *deflate = NULL;
-    }
-    return result == SIO_E_NOMEM ? SIO_OK : result; /* then without it */
-}
-
 struct upgrade {
     sio_str key, subprotocol, extension;
     const struct http_field *more;
@@ -489,7 +417,7 @@ int http_websocket_accept(struct http_websockets *set, struct http_exchange *ex,
     if (subprotocol.p)
         u.subprotocol = subprotocol;
     grow_init(&extension, EXTENSION_MAX);
-    if (agree_on_deflate(&set->deflate, r, &deflate, &extension) < 0) {
+    if (http_deflate_agree(&set->deflate, r, &deflate, &extension) < 0) {
         http_respond_text(ex, 400, WS_EXTENSION_REFUSED, true);
         grow_free(&extension);
         return SIO_E_INVAL;
@@ -498,7 +426,7 @@ int http_websocket_accept(struct http_websockets *set, struct http_exchange *ex,
     conn = switch_protocols(ex, &u);
     grow_free(&extension);
     if (!conn) {
-        deflate_free(deflate);
+        http_deflate_free(deflate);
         return SIO_E_STATE;
     }
     ws_open(set, ws, ops, conn, deflate);
@@ -512,8 +440,7 @@ void http_websockets_init(struct http_websockets *set, struct net_loop *loop,
     memset(set, 0, sizeof *set);
     set->loop = loop;
     set->max_message = max_message;
-    set->deflate = *deflate;
-    grow_init(&set->scratch, SIZE_MAX);
+    http_deflate_init(&set->deflate, deflate);
     list_init(&set->list);
     net_timer_queue_init(&set->closes, loop, HTTP_WS_CLOSE_MS, close_timed_out);
 }
@@ -524,7 +451,7 @@ void http_websockets_destroy(struct http_websockets *set)
         ws_cut(container_of(it, struct http_websocket, node));
     net_timer_queue_close(&set->closes);
     release_held(set);
-    grow_free(&set->scratch);
+    http_deflate_destroy(&set->deflate);
     free(set->held);
     set->held = NULL;
     set->held_cap = 0;

@@ -16,10 +16,9 @@
 #ifndef SRC_HTTP_WEBSOCKET_H
 #define SRC_HTTP_WEBSOCKET_H
 
-#include "protocol/websocket/deflate.h"
-#include "protocol/websocket/extension.h"
 #include "protocol/websocket/message.h"
 #include "src/http/exchange.h"
+#include "src/http/frame.h"
 
 #define HTTP_WS_CLOSE_MS 30000      /* for the peer's close frame and FIN */
 #define HTTP_WS_PONG_MAX 16384      /* bytes queued: pings go unanswered */
@@ -55,22 +54,6 @@ struct http_websocket_ops {
     void (*on_free)(struct http_websocket *ws);
 };
 
-/* permessage-deflate (RFC 7692): whether, and how, an endpoint offers it. */
-struct http_deflate_options {
-    bool on;
-    struct ws_deflate_params wishes;
-    int level; /* 0 to 9, or WS_DEFLATE_DEFAULT_LEVEL */
-    size_t
-        threshold; /* bytes: shorter messages are left alone, where no context
-                      is kept; as `ws`, which compresses all where one is */
-};
-
-/* What one connection has agreed on. */
-struct http_deflate {
-    struct ws_inflater in;
-    struct ws_deflater out;
-};
-
 /* What the WebSockets of one endpoint share. */
 struct http_websockets {
     struct net_loop *loop;
@@ -78,8 +61,7 @@ struct http_websockets {
     struct list list;
     size_t count;
     struct net_timer_queue closes;
-    struct http_deflate_options deflate;
-    struct grow scratch; /* one deflated message */
+    struct http_deflate_shared deflate;
     /* Memory of gathered messages, kept until their batch is over. */
     uint8_t **held;
     size_t held_count, held_cap;
@@ -126,10 +108,9 @@ int http_websocket_accept(struct http_websockets *set, struct http_exchange *ex,
  * it may be, where that was agreed on. */
 void http_websocket_send(struct http_websocket *ws, enum ws_op op, sio_str data,
                          bool compress);
-/* Queue a frame that stands ready, by reference; `head` bytes of it are its
- * header. Where deflate was agreed on its payload is sent as a message. */
-void http_websocket_send_frame(struct http_websocket *ws, struct buf *frame,
-                               size_t head, bool compress);
+/* The same of a message that goes to many: by reference, where it can. */
+void http_websocket_send_frame(struct http_websocket *ws, struct http_frame *f,
+                               bool compress);
 
 /* Nothing waits to be written. */
 static inline bool http_websocket_writable(const struct http_websocket *ws)
