@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #define FIELDS_MAX 32     /* of a 101, ours and the caller's */
+#define PING_MAX 125      /* bytes: RFC 6455 5.5 */
 #define EXTENSION_MAX 256 /* bytes of our Sec-WebSocket-Extensions */
 
 /* --------------------------------------------------------------- the end -- */
@@ -19,6 +20,7 @@ static void ws_free(struct net_deferred *d)
     struct http_websocket *ws = container_of(d, struct http_websocket, cleanup);
 
     ws_reader_free(&ws->reader);
+    free(ws->late_ping);
     http_deflate_free(ws->deflate);
     ws->ops->on_free(ws);
 }
@@ -229,6 +231,36 @@ static void on_final(struct http_websocket *ws, const struct ws_message *m)
     ws_finish(ws);
 }
 
+static void put_pong(struct http_websocket *ws, sio_str data)
+{
+    ws->pong_bytes += 2 + (uint32_t)data.n;
+    put_frame(ws, WS_PONG, data);
+}
+
+/* To be answered when all is written. Out of memory it is not answered. */
+static void put_off(struct http_websocket *ws, sio_str data)
+{
+    if (!ws->late_ping)
+        ws->late_ping = malloc(1 + PING_MAX);
+    if (!ws->late_ping)
+        return;
+    ws->late_ping[0] = (uint8_t)data.n;
+    if (data.n)
+        memcpy(ws->late_ping + 1, data.p, data.n);
+}
+
+/* RFC 6455 5.5.3 lets us answer only the latest of many pings: that is all that
+ * a peer gets who sends them and does not read. */
+static void on_ping(struct http_websocket *ws, sio_str data)
+{
+    if (ws->closing)
+        return;
+    if (ws->pong_bytes < HTTP_WS_PONG_MAX)
+        put_pong(ws, data);
+    else
+        put_off(ws, data);
+}
+
 static void on_message(struct http_websocket *ws, const struct ws_message *m)
 {
     switch (m->type) {
@@ -237,10 +269,7 @@ static void on_message(struct http_websocket *ws, const struct ws_message *m)
         on_final(ws, m);
         break;
     case WS_MSG_PING:
-        /* RFC 6455 5.5.3 lets us answer only the latest of many pings: a peer
-         * that sends them and reads nothing gets no more. */
-        if (!ws->closing && ws->conn->queued < HTTP_WS_PONG_MAX)
-            put_frame(ws, WS_PONG, (sio_str){ (char *)m->data, m->n });
+        on_ping(ws, (sio_str){ (char *)m->data, m->n });
         break;
     case WS_MSG_TEXT:
     case WS_MSG_BINARY:
@@ -298,9 +327,15 @@ static void on_closed(void *self, enum net_close_reason why)
 static void on_drained(void *self)
 {
     struct http_websocket *ws = self;
+    uint8_t *late = ws->late_ping;
 
-    if (!ws->closing && ws->ops->on_drained)
+    ws->pong_bytes = 0;
+    ws->late_ping = NULL;
+    if (late && !ws->closing)
+        put_pong(ws, (sio_str){ (char *)late + 1, late[0] });
+    else if (!ws->closing && ws->ops->on_drained)
         ws->ops->on_drained(ws);
+    free(late);
 }
 
 static const struct net_conn_ops conn_ops = {

@@ -21,7 +21,7 @@
 #include "src/http/frame.h"
 
 #define HTTP_WS_CLOSE_MS 30000      /* for the peer's close frame and FIN */
-#define HTTP_WS_PONG_MAX 16384      /* bytes queued: pings go unanswered */
+#define HTTP_WS_PONG_MAX 16384      /* bytes of pongs that wait */
 #define HTTP_WS_REASON_MAX 123      /* bytes of a close reason */
 #define HTTP_WS_HELD_MAX (1u << 20) /* bytes of a batch, before it ends */
 
@@ -74,9 +74,12 @@ struct http_websocket {
     const struct http_websocket_ops *ops;
     struct net_conn *conn; /* NULL: over */
     bool closing;          /* our close frame is sent, or the peer's came */
+    uint32_t pong_bytes;   /* of pongs since all was written */
     struct ws_reader reader;
     struct http_deflate *deflate; /* NULL: not agreed on */
-    struct net_timer timeout;     /* of the closing handshake */
+    uint8_t *late_ping; /* one that came when too many pongs waited: length,
+                           bytes; NULL: none */
+    struct net_timer timeout; /* of the closing handshake */
     struct net_deferred cleanup;
 };
 

@@ -496,11 +496,34 @@ static void test_ping_flood(void)
               s.queued_bytes);
     }
     CHECK(e.closed == 0, "closed");
-    while (world_read(&w, fd) > 0)
-        ; /* at last it reads */
+
+    T_CASE("ws 8.23.0 the last ping of a flood is answered in the end");
+    world_frame(&w, fd, 0x89, "last but one", 12);
+    world_frame(&w, fd, 0x89, "last", 4);
+    CHECK_FRAMES(&w, fd, "*|pong:ppp*|pong:last|");
+    CHECK(!strstr(world_frames(&w, fd), "pong"), "more pongs");
     world_frame(&w, fd, 0x89, "again", 5);
     world_send_text(&w, fd, "4hello");
     CHECK_FRAMES(&w, fd, "pong:again|T:4hello|");
+    world_hang_up(&w, fd);
+    close_echo();
+}
+
+/* What waits before it is no reason to leave a ping unanswered: its client may
+ * take that for the end (RFC 6455 5.5.2). */
+static void test_ping_behind_output(void)
+{
+    static char text[400001];
+    int fd;
+
+    T_CASE("5.3 a ping is answered, however much waits before it");
+    memset(text, 'x', sizeof text - 1);
+    text[0] = '4';
+    open_echo(NULL);
+    fd = echo_websocket(&w);
+    world_send_text(&w, fd, text);
+    world_frame(&w, fd, 0x89, "there?", 6);
+    CHECK_FRAMES(&w, fd, "T:4xxx*xx|pong:there?|");
     world_hang_up(&w, fd);
     close_echo();
 }
@@ -609,6 +632,7 @@ int main(void)
     test_lengths();
     test_fragments();
     test_ping_flood();
+    test_ping_behind_output();
     test_slow_reader();
     test_base64();
     test_volume();
