@@ -8,8 +8,11 @@
  *         sio_websocket_send(ws, message);      // an echo
  *     }
  *     ...
- *     sio_websocket_handlers h = { .size = sizeof h, .on_message = on_message
- * }; sio_websocket_options o; sio_websocket_options_init(&o); o.path = "/echo";
+ *     sio_websocket_handlers h = { .size = sizeof h,
+ *                                  .on_message = on_message };
+ *     sio_websocket_options o;
+ *     sio_websocket_options_init(&o);
+ *     o.path = "/echo";
  *     sio_on_websocket(server, &o, &h, NULL);
  *
  * Fragments are put together, pings answered, and whatever breaks the protocol
@@ -38,6 +41,7 @@ typedef struct sio_websocket_options {
                                  first that a client offers is chosen */
     bool per_message_deflate; /* false: see sio_options */
     size_t max_message;       /* 1000000: bytes; more is closed with 1009 */
+    uint32_t max_fragments; /* 16384: of a message; more is closed with 1008 */
 } sio_websocket_options;
 
 SIO_API void sio_websocket_options_init_sized(sio_websocket_options *options,
@@ -67,7 +71,8 @@ typedef struct sio_websocket_handlers {
  * paths come first.
  *
  * handlers  copied; called on the loop
- * Returns   SIO_OK, SIO_E_INVAL (a path without leading "/"), SIO_E_NOMEM.
+ * Returns   SIO_OK, SIO_E_INVAL (a path without leading "/", a limit of 0),
+ *           SIO_E_NOMEM.
  * Thread    before sio_run(), or the loop's.
  */
 SIO_API int sio_on_websocket(sio_server *server,

@@ -26,6 +26,7 @@ void ws_reader_init(struct ws_reader *r, enum ws_role role,
     ws_decoder_init(&r->frame, role, max_message, 0);
     grow_init(&r->parts, (size_t)max_message);
     utf8_init(&r->utf8);
+    r->max_fragments = WS_MAX_FRAGMENTS;
 }
 
 void ws_reader_free(struct ws_reader *r)
@@ -62,7 +63,7 @@ static bool on_data_header(struct ws_reader *r, const struct ws_event *ev,
         r->compressed = ev->rsv1;
         r->wire = 0;
     }
-    if (++r->fragments > WS_MAX_FRAGMENTS)
+    if (++r->fragments > r->max_fragments)
         return fail(r, out, WS_CLOSE_POLICY_VIOLATION, "too many fragments");
     if (ev->length > r->parts.max - r->wire)
         return fail(r, out, WS_CLOSE_TOO_BIG, too_big);

@@ -21,7 +21,7 @@
 #include "protocol/websocket/deflate.h"
 #include "protocol/websocket/frame.h"
 
-#define WS_MAX_FRAGMENTS 16384u /* per message; as `ws`: 1008 beyond it */
+#define WS_MAX_FRAGMENTS 16384u /* per message, as `ws`; 1008 beyond it */
 
 enum ws_message_type {
     WS_MSG_MORE, /* input used up */
@@ -58,8 +58,9 @@ struct ws_reader {
     uint8_t control[125]; /* of a control frame in pieces */
     struct utf8 utf8;     /* of the text under way; done between texts */
     uint32_t fragments;
-    bool compressed;              /* the message under way */
-    uint64_t wire;                /* its bytes so far, as announced */
+    uint32_t max_fragments; /* WS_MAX_FRAGMENTS; the owner may change it */
+    bool compressed;        /* the message under way */
+    uint64_t wire;          /* its bytes so far, as announced */
     struct ws_inflater *inflater; /* NULL: no extension */
     uint64_t frame_len;
     unsigned code; /* once failed, what ERROR repeats; 0 before */

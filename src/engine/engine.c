@@ -37,8 +37,11 @@ int eng_init(struct engine *e, struct net_loop *loop,
     e->ops = ops;
     e->self = self;
     map_init(&e->sessions, seed);
-    http_websockets_init(&e->websockets, loop, options->max_payload,
-                         &options->deflate);
+    http_websockets_init(&e->websockets, loop,
+                         &(struct http_websocket_options){
+                             .max_message = options->max_payload,
+                             .deflate = options->deflate,
+                         });
     net_timer_queue_init(&e->pings, loop, options->ping_interval_ms,
                          session_ping_due);
     net_timer_queue_init(&e->pongs, loop, options->ping_timeout_ms,

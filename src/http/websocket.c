@@ -416,7 +416,8 @@ static void ws_open(struct http_websockets *set, struct http_websocket *ws,
     *ws = (struct http_websocket){
         .set = set, .ops = ops, .conn = conn, .deflate = deflate
     };
-    ws_reader_init(&ws->reader, WS_SERVER, set->max_message);
+    ws_reader_init(&ws->reader, WS_SERVER, set->options.max_message);
+    ws->reader.max_fragments = set->options.max_fragments;
     if (deflate)
         ws_reader_inflate(&ws->reader, &deflate->in);
     net_timer_init(&ws->timeout);
@@ -469,13 +470,14 @@ int http_websocket_accept(struct http_websockets *set, struct http_exchange *ex,
 }
 
 void http_websockets_init(struct http_websockets *set, struct net_loop *loop,
-                          uint64_t max_message,
-                          const struct http_deflate_options *deflate)
+                          const struct http_websocket_options *options)
 {
     memset(set, 0, sizeof *set);
     set->loop = loop;
-    set->max_message = max_message;
-    http_deflate_init(&set->deflate, deflate);
+    set->options = *options;
+    if (set->options.max_fragments == 0)
+        set->options.max_fragments = WS_MAX_FRAGMENTS;
+    http_deflate_init(&set->deflate, &options->deflate);
     list_init(&set->list);
     net_timer_queue_init(&set->closes, loop, HTTP_WS_CLOSE_MS, close_timed_out);
 }

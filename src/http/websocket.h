@@ -54,10 +54,17 @@ struct http_websocket_ops {
     void (*on_free)(struct http_websocket *ws);
 };
 
+/* Of one endpoint. */
+struct http_websocket_options {
+    uint64_t max_message;   /* bytes */
+    uint32_t max_fragments; /* of a message; 0: WS_MAX_FRAGMENTS */
+    struct http_deflate_options deflate;
+};
+
 /* What the WebSockets of one endpoint share. */
 struct http_websockets {
     struct net_loop *loop;
-    uint64_t max_message; /* bytes */
+    struct http_websocket_options options;
     struct list list;
     size_t count;
     struct net_timer_queue closes;
@@ -84,8 +91,7 @@ struct http_websocket {
 };
 
 void http_websockets_init(struct http_websockets *set, struct net_loop *loop,
-                          uint64_t max_message,
-                          const struct http_deflate_options *deflate);
+                          const struct http_websocket_options *options);
 /* Every connection is cut; on_free() comes for each, no on_close(). */
 void http_websockets_destroy(struct http_websockets *set);
 

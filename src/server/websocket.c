@@ -138,7 +138,11 @@ bool endpoints_handle(sio_server *server, struct http_exchange *ex)
 void sio_websocket_options_init_sized(sio_websocket_options *options,
                                       size_t size)
 {
-    sio_websocket_options d = { .size = size, .max_message = 1000000 };
+    sio_websocket_options d = {
+        .size = size,
+        .max_message = 1000000,
+        .max_fragments = WS_MAX_FRAGMENTS,
+    };
 
     memset(options, 0, size);
     memcpy(options, &d, size < sizeof d ? size : sizeof d);
@@ -163,7 +167,8 @@ int sio_on_websocket(sio_server *server, const sio_websocket_options *options,
     if (options)
         memcpy(&o, options,
                options->size < sizeof o ? options->size : sizeof o);
-    if ((o.path && o.path[0] != '/') || o.max_message == 0)
+    if ((o.path && o.path[0] != '/') || o.max_message == 0 ||
+        o.max_fragments == 0)
         return SIO_E_INVAL;
     e = calloc(1, sizeof *e + str_of(o.path).n + str_of(o.subprotocols).n);
     if (!e)
@@ -174,10 +179,12 @@ int sio_on_websocket(sio_server *server, const sio_websocket_options *options,
     memcpy(&e->handlers, handlers,
            handlers->size < sizeof e->handlers ? handlers->size
                                                : sizeof e->handlers);
-    http_websockets_init(&e->websockets, &server->loop, o.max_message,
-                         &(struct http_deflate_options){
-                             .on = o.per_message_deflate,
-                             .level = WS_DEFLATE_DEFAULT_LEVEL,
+    http_websockets_init(&e->websockets, &server->loop,
+                         &(struct http_websocket_options){
+                             .max_message = o.max_message,
+                             .max_fragments = o.max_fragments,
+                             .deflate = { .on = o.per_message_deflate,
+                                          .level = WS_DEFLATE_DEFAULT_LEVEL },
                          });
     list_append(&server->endpoints, &e->node);
     return SIO_OK;

@@ -62,6 +62,10 @@ static void open_server(struct world *w)
     CHECK(sio_on_websocket(w->server, &o, &handlers, NULL) == SIO_E_INVAL,
           "a path without a slash");
     o.path = "/echo";
+    o.max_fragments = 0;
+    CHECK(sio_on_websocket(w->server, &o, &handlers, NULL) == SIO_E_INVAL,
+          "no fragments at all");
+    o.max_fragments = 3;
     o.subprotocols = "v2.chat, v1.chat";
     o.max_message = 10;
     CHECK(sio_on_websocket(w->server, &o, &handlers, seen) == SIO_OK, "add");
@@ -134,6 +138,28 @@ static void test_messages(struct world *w)
     world_hang_up(w, fd);
     CHECK_MATCH(seen, "open ;close 1009 ;open ;close 1007 ;open ;close 1006 ;");
     fd = world_connect(w);
+    close_server(w, fd);
+}
+
+static void test_fragments(struct world *w)
+{
+    int fd;
+
+    T_CASE("endpoint: fragments of a message on the limit, one past it");
+    open_server(w);
+    fd = connect_to(w, "/echo", NULL);
+    for (int i = 0; i < 2; i++) {
+        world_frame(w, fd, 0x01, "a", 1);
+        world_frame(w, fd, 0x00, "", 0);
+        world_frame(w, fd, 0x80, "b", 1);
+        CHECK_FRAMES(w, fd, "T:ab|");
+    }
+    world_frame(w, fd, 0x01, "a", 1);
+    world_frame(w, fd, 0x00, "", 0);
+    world_frame(w, fd, 0x00, "", 0);
+    world_frame(w, fd, 0x00, "", 0);
+    CHECK_FRAMES(w, fd, "C:1008|EOF");
+    CHECK_MATCH(seen, "open ;text 2;text 2;close 1008 ;");
     close_server(w, fd);
 }
 
@@ -234,6 +260,7 @@ int main(void)
     static struct world w;
 
     test_messages(&w);
+    test_fragments(&w);
     test_subprotocols(&w);
     test_refusals(&w);
     test_server_side(&w);

@@ -6,6 +6,10 @@
  */
 #include "tests/servers/conformance.h"
 
+#define MAX_FRAGMENTS                                      \
+    (1u << 20) /* suites cut 4 MiB into pieces of 64 bytes \
+                */
+
 static void on_message(sio_websocket *ws, const sio_value *message, void *user)
 {
     (void)user;
@@ -23,6 +27,7 @@ static int run(const struct settings *settings, unsigned port)
         return 1;
     sio_websocket_options_init(&options);
     options.max_message = settings->max_payload;
+    options.max_fragments = MAX_FRAGMENTS;
     options.per_message_deflate = settings->deflate;
     if (sio_on_websocket(server, &options, &handlers, NULL) != SIO_OK)
         return 1;
