@@ -37,6 +37,7 @@ int eng_init(struct engine *e, struct net_loop *loop,
     e->ops = ops;
     e->self = self;
     map_init(&e->sessions, seed);
+    map_init(&e->expected, seed);
     http_websockets_init(&e->websockets, loop,
                          &(struct http_websocket_options){
                              .max_message = options->max_payload,

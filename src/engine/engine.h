@@ -15,6 +15,7 @@
 #ifndef SRC_ENGINE_ENGINE_H
 #define SRC_ENGINE_ENGINE_H
 
+#include <sio/engine.h>
 #include <sio/hooks.h>
 
 #include "protocol/base/map.h"
@@ -77,6 +78,19 @@ struct eng_ops {
                      enum eio_close_reason reason, const char *detail);
     /* A request was refused. */
     void (*on_refused)(void *self, const sio_connection_error *error);
+
+    /* For those who watch packets come and go, see <sio/engine.h>; each may be
+     * NULL. */
+    void (*on_packet)(void *self, struct eng_session *s,
+                      const sio_engine_packet *packet);
+    void (*on_packet_create)(void *self, struct eng_session *s,
+                             const sio_engine_packet *packet);
+    void (*on_flush)(void *self, struct eng_session *s,
+                     const sio_engine_packet *packets, size_t count);
+    void (*on_drain)(void *self, struct eng_session *s);
+    void (*on_heartbeat)(void *self, struct eng_session *s);
+    void (*on_upgrading)(void *self, struct eng_session *s);
+    void (*on_upgrade)(void *self, struct eng_session *s);
 };
 
 struct engine {
@@ -85,6 +99,7 @@ struct engine {
     const struct eng_ops *ops;
     void *self;
     struct map sessions; /* by sid */
+    struct map expected; /* by sid: sessions that have to tell of sends */
     struct http_websockets websockets;
     struct net_timer_queue pings, pongs, upgrades, noops, poll_closes;
     struct net_timer_queue silences; /* of Engine.IO 3, whose clients ping */
@@ -145,6 +160,28 @@ void eng_send_text(struct eng_session *s, sio_str text, bool compress);
 void eng_send_binary(struct eng_session *s, sio_str data, bool compress);
 void eng_send_packet(struct eng_session *s, struct sio_packet *p,
                      bool compress);
+
+/* One message for one session (sio_session is its public name), with all that
+ * can be said about it. */
+struct eng_message {
+    bool binary;
+    sio_str data; /* text without its "4" */
+    bool compress;
+    sio_str frame; /* the same as a WebSocket frame; n 0: none */
+    void (*on_sent)(sio_session *session, void *user); /* or NULL */
+    void *user;
+};
+
+/* As sio_session_send_with(): SIO_OK, SIO_E_STATE, SIO_E_INVAL, SIO_E_NOMEM. */
+int eng_send(struct eng_session *s, const struct eng_message *m);
+
+/* Bytes that wait for a poll or for the kernel. */
+size_t eng_buffered(const struct eng_session *s);
+
+/* As sio_session_each_buffered(). */
+int eng_each_buffered(const struct eng_session *s,
+                      void (*fn)(void *user, const sio_engine_packet *p),
+                      void *user);
 
 /* Orderly close: what is queued goes out first. On polling this may take until
  * the next poll. Reason "forced close". */

@@ -10,6 +10,7 @@
 #include "protocol/base/utf8.h"
 #include "src/engine/hooks.h"
 #include "src/engine/revision.h"
+#include "src/engine/watch.h"
 
 #define KEEP_OUT 1024 /* bytes of session->out kept between polls */
 
@@ -178,6 +179,7 @@ void polling_answer(struct eng_session *s, enum eng_control what)
 void polling_flush(struct net_task *task)
 {
     struct eng_session *s = container_of(task, struct eng_session, flush);
+    struct watch_list leaving;
     struct eng_body body;
     int made;
 
@@ -188,6 +190,7 @@ void polling_flush(struct net_task *task)
     }
     if (!s->poll || s->out.len == 0)
         return;
+    watch_leave(s, &leaving);
     s->engine->buffered -= s->out.len;
     made = revision_body_waiting(s, &body);
     answer_poll(s, made, &body, s->compress);
@@ -198,6 +201,7 @@ void polling_flush(struct net_task *task)
     if (made < 0)
         session_close(s, EIO_CLOSE_TRANSPORT_ERROR,
                       "what waited could not be encoded");
+    watch_polled(s, &leaving);
 }
 
 /* Both requests of the client overlap, or it sent what this transport cannot

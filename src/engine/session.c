@@ -9,6 +9,7 @@
 
 #include "protocol/engineio/open.h"
 #include "src/engine/revision.h"
+#include "src/engine/watch.h"
 #include "src/net/random.h"
 
 #include <stdlib.h>
@@ -107,11 +108,17 @@ int session_append_open(struct eng_session *s, struct grow *out)
 
 /* ------------------------------------------------------------ receiving -- */
 
+/* The client's part of a heartbeat. */
+static enum eio_type heartbeat_of(const struct eng_session *s)
+{
+    return s->v3 ? EIO_PACKET_PING : EIO_PACKET_PONG;
+}
+
 /* Node 6.6.11: while a pong is awaited, the first other packet restarts the
  * wait, once a ping. */
 static void note_traffic(struct eng_session *s, enum eio_type type)
 {
-    if (type == (s->v3 ? EIO_PACKET_PING : EIO_PACKET_PONG)) {
+    if (type == heartbeat_of(s)) {
         s->awaiting_pong = false;
         start_heartbeat(s);
     } else if (s->awaiting_pong && !s->pong_extended) {
@@ -124,10 +131,23 @@ static void send_heartbeat(struct eng_session *s, enum eio_type type)
 {
     const char digit = eio_packet_digit(type);
 
-    if (s->state == EIO_WEBSOCKET)
+    watch_created(s, type);
+    if (s->state == EIO_WEBSOCKET) {
         websocket_send(s->ws, WS_TEXT, (sio_str){ &digit, 1 });
-    else if (eng_is_open(s))
+        watch_framed(s, type);
+    } else if (eng_is_open(s)) {
         polling_send(s, type, STR(""));
+    }
+}
+
+static void on_heartbeat(struct eng_session *s)
+{
+    struct engine *e = s->engine;
+
+    if (s->v3)
+        send_heartbeat(s, EIO_PACKET_PONG);
+    if (e->ops->on_heartbeat && eng_is_open(s))
+        e->ops->on_heartbeat(e->self, s);
 }
 
 /* One that the other side has to send. */
@@ -140,6 +160,7 @@ void session_on_packet(struct eng_session *s, const struct eio_packet *p)
 {
     struct engine *e = s->engine;
 
+    watch_received(s, p);
     if (p->type == EIO_PACKET_CLOSE) {
         session_end_batch(s);
         if (!session_is_closed(s)) {
@@ -158,8 +179,8 @@ void session_on_packet(struct eng_session *s, const struct eio_packet *p)
         session_end_batch(s);
         session_close(s, EIO_CLOSE_TRANSPORT_ERROR,
                       "invalid heartbeat direction");
-    } else if (p->type == EIO_PACKET_PING) {
-        send_heartbeat(s, EIO_PACKET_PONG);
+    } else if (p->type == heartbeat_of(s)) {
+        on_heartbeat(s);
     }
 }
 
@@ -303,6 +324,7 @@ void session_close(struct eng_session *s, enum eio_close_reason reason,
         websocket_close(s->ws, WS_CLOSE_NO_STATUS);
     e->buffered -= s->out.len;
     map_remove(&e->sessions, &s->node);
+    watch_closed(s);
     e->ops->on_close(e->self, s, reason, detail);
     net_defer(e->loop, &s->cleanup, session_free);
 }

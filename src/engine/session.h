@@ -6,6 +6,7 @@
  *   upgrade.c    the way from the one to the other
  *   session.c    state, heartbeat, sending, closing
  *   revision.c   what differs between Engine.IO 3 and 4
+ *   watch.c      telling the upper layer, if it asks, of packets and sends
  *
  * SPDX-License-Identifier: MIT
  */
@@ -40,6 +41,7 @@ struct eng_session {
 
     struct eng_ws *ws;
     bool websocket; /* is its transport, and still was when it closed */
+    bool undrained; /* on_drain is due, see watch.c */
 
     struct http_request *request;
     /* While the body of a POST is being handled: that POST. */
@@ -116,6 +118,8 @@ void websocket_send(struct eng_ws *ws, enum ws_op op, sio_str data);
 /* A message: text with its "4", or binary in the form that the client wants. */
 void websocket_send_message(struct eng_ws *ws, bool binary, sio_str data,
                             bool compress);
+/* From now on watch_sent() is told when its output has gone. */
+void websocket_watch(struct eng_ws *ws);
 /* Send a close frame (`code` WS_CLOSE_NO_STATUS: an empty one) and wait for the
  * peer's; the session is out of it. */
 void websocket_close(struct eng_ws *ws, unsigned code);

@@ -12,6 +12,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "src/engine/revision.h"
+#include "src/engine/watch.h"
 
 void upgrade_begin(struct eng_session *s, struct http_exchange *ex)
 {
@@ -76,6 +77,7 @@ static void complete(struct eng_ws *ws)
 {
     struct eng_session *s = ws->session;
     bool closing = s->state == EIO_CLOSING_PROBING;
+    struct watch_list leaving;
 
     if (s->doomed) { /* its output has a gap: close now, not at the tail */
         polling_flush(&s->flush);
@@ -86,19 +88,31 @@ static void complete(struct eng_ws *ws)
     net_task_cancel(&s->flush);
     polling_detach(s);
     ws->active = s->websocket = true;
+    watch_leave(s, &leaving);
     flush_to_websocket(s);
+    if (!closing)
+        eio_step(&s->state, EIO_ON_UPGRADE);
+    watch_upgraded(s, &leaving);
     if (closing)
         session_close(s, EIO_CLOSE_FORCED_CLOSE, NULL);
-    else
-        eio_step(&s->state, EIO_ON_UPGRADE);
+}
+
+static void answer_probe(struct eng_ws *ws)
+{
+    struct engine *e = ws->engine;
+
+    websocket_send(ws, WS_TEXT, STR("3probe"));
+    if (net_timer_running(&ws->noop))
+        return;
+    net_timer_start(&e->noops, &ws->noop);
+    if (e->ops->on_upgrading && eng_is_open(ws->session))
+        e->ops->on_upgrading(e->self, ws->session);
 }
 
 void upgrade_on_text(struct eng_ws *ws, sio_str text)
 {
     if (str_eq(text, STR("2probe"))) {
-        websocket_send(ws, WS_TEXT, STR("3probe"));
-        if (!net_timer_running(&ws->noop))
-            net_timer_start(&ws->engine->noops, &ws->noop);
+        answer_probe(ws);
     } else if (text.n && text.p[0] == '5') {
         complete(ws);
     } else {

@@ -6,6 +6,7 @@
  */
 #include "src/engine/hooks.h"
 #include "src/engine/revision.h"
+#include "src/engine/watch.h"
 
 #include <stdlib.h>
 
@@ -126,12 +127,34 @@ static void on_free(struct http_websocket *inner)
     free(ws);
 }
 
+static void on_drained(struct http_websocket *inner)
+{
+    struct eng_ws *ws = eng_ws_of(inner);
+
+    if (ws->active && ws->session)
+        watch_sent(ws->session);
+}
+
 static const struct http_websocket_ops transport_ops = {
     .on_message = on_message,
     .on_batch = on_batch,
     .on_close = on_close,
     .on_free = on_free,
 };
+
+/* Of those only that somebody watches. */
+static const struct http_websocket_ops watched_ops = {
+    .on_message = on_message,
+    .on_batch = on_batch,
+    .on_close = on_close,
+    .on_drained = on_drained,
+    .on_free = on_free,
+};
+
+void websocket_watch(struct eng_ws *ws)
+{
+    ws->ws.ops = &watched_ops;
+}
 
 /* --------------------------------------------------------------- opening -- */
 
@@ -145,7 +168,8 @@ static int answer(struct engine *e, struct http_exchange *ex, struct eng_ws *ws,
 
     hooks_headers(e, ex, initial, &more);
     n = hooks_headers_append(&more, fields, n);
-    r = http_websocket_accept(&e->websockets, ex, &ws->ws, &transport_ops,
+    r = http_websocket_accept(&e->websockets, ex, &ws->ws,
+                              e->ops->on_drain ? &watched_ops : &transport_ops,
                               (sio_str){ NULL, 0 }, fields, n);
     hooks_headers_free(&more);
     return r;

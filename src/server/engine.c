@@ -12,27 +12,11 @@ struct sio_engine {
     struct list node; /* in server->engines */
     sio_server *server;
     struct engine engine;
+    struct eng_ops ops; /* what nobody handles is NULL */
     sio_engine_handlers handlers;
     void *user;
     struct arena strings; /* copies of the options' */
 };
-
-/* One message being given its "4"; per call, since handlers may nest. */
-static int send_text(struct eng_session *s, const sio_value *message)
-{
-    struct grow text;
-    int r;
-
-    grow_init(&text, SIZE_MAX);
-    r = grow_reserve(&text, message->size + 1);
-    if (r == SIO_OK) {
-        grow_append_byte(&text, '4');
-        grow_append(&text, message->data, message->size);
-        eng_send_text(s, grow_str(&text), true);
-    }
-    grow_free(&text);
-    return r;
-}
 
 /* A sio_session is an eng_session seen from outside. */
 static struct eng_session *inside(const sio_session *session)
@@ -90,13 +74,80 @@ static void on_refused(void *self, const sio_connection_error *error)
                error->context);
 }
 
-static const struct eng_ops ops = {
-    .on_open = on_open,
-    .on_message = on_message,
-    .on_batch = on_batch,
-    .on_close = on_close,
-    .on_refused = on_refused,
-};
+/* These are called only if the program handles them. */
+
+static void on_packet(void *self, struct eng_session *s,
+                      const sio_engine_packet *packet)
+{
+    sio_engine *e = self;
+
+    e->handlers.on_packet(outside(s), packet, e->user);
+}
+
+static void on_packet_create(void *self, struct eng_session *s,
+                             const sio_engine_packet *packet)
+{
+    sio_engine *e = self;
+
+    e->handlers.on_packet_create(outside(s), packet, e->user);
+}
+
+static void on_flush(void *self, struct eng_session *s,
+                     const sio_engine_packet *packets, size_t count)
+{
+    sio_engine *e = self;
+
+    e->handlers.on_flush(outside(s), packets, count, e->user);
+}
+
+static void on_drain(void *self, struct eng_session *s)
+{
+    sio_engine *e = self;
+
+    e->handlers.on_drain(outside(s), e->user);
+}
+
+static void on_heartbeat(void *self, struct eng_session *s)
+{
+    sio_engine *e = self;
+
+    e->handlers.on_heartbeat(outside(s), e->user);
+}
+
+static void on_upgrading(void *self, struct eng_session *s)
+{
+    sio_engine *e = self;
+
+    e->handlers.on_upgrading(outside(s), e->user);
+}
+
+static void on_upgrade(void *self, struct eng_session *s)
+{
+    sio_engine *e = self;
+
+    e->handlers.on_upgrade(outside(s), e->user);
+}
+
+static void take_handlers(sio_engine *e, const sio_engine_handlers *given)
+{
+    sio_engine_handlers *h = &e->handlers;
+
+    memcpy(h, given, given->size < sizeof *h ? given->size : sizeof *h);
+    e->ops = (struct eng_ops){
+        .on_open = on_open,
+        .on_message = on_message,
+        .on_batch = on_batch,
+        .on_close = on_close,
+        .on_refused = on_refused,
+        .on_packet = h->on_packet ? on_packet : NULL,
+        .on_packet_create = h->on_packet_create ? on_packet_create : NULL,
+        .on_flush = h->on_flush ? on_flush : NULL,
+        .on_drain = h->on_drain ? on_drain : NULL,
+        .on_heartbeat = h->on_heartbeat ? on_heartbeat : NULL,
+        .on_upgrading = h->on_upgrading ? on_upgrading : NULL,
+        .on_upgrade = h->on_upgrade ? on_upgrade : NULL,
+    };
+}
 
 static void engine_free(sio_engine *e)
 {
@@ -124,15 +175,13 @@ sio_engine *sio_engine_new(sio_server *server, const sio_options *options,
     }
     e->server = server;
     e->user = user;
-    memcpy(&e->handlers, handlers,
-           handlers->size < sizeof e->handlers ? handlers->size
-                                               : sizeof e->handlers);
+    take_handlers(e, handlers);
     if (options_for_engine(&o, &e->strings, &eng, &wrong) < 0) {
         server_log(server, SIO_LOG_ERROR, "invalid options: %s",
                    wrong ? wrong : sio_strerror(SIO_E_NOMEM));
         goto fail;
     }
-    if (eng_init(&e->engine, &server->loop, &eng, &ops, e) < 0)
+    if (eng_init(&e->engine, &server->loop, &eng, &e->ops, e) < 0)
         goto fail;
     list_append(&server->engines, &e->node);
     return e;
@@ -141,23 +190,71 @@ fail:
     return NULL;
 }
 
+void sio_engine_close(sio_engine *engine)
+{
+    eng_shut(&engine->engine, EIO_CLOSE_FORCED_CLOSE);
+}
+
+/* --------------------------------------------------------------- sessions --
+ */
+
+void sio_session_send_options_init_sized(sio_session_send_options *options,
+                                         size_t size)
+{
+    sio_session_send_options d = { .size = size, .compress = true };
+
+    memset(options, 0, size);
+    memcpy(options, &d, size < sizeof d ? size : sizeof d);
+}
+
 int sio_session_send(sio_session *session, const sio_value *message)
 {
-    struct eng_session *s = inside(session);
+    return sio_session_send_with(session, message, NULL);
+}
 
-    if (!eng_is_open(s))
-        return SIO_E_STATE;
-    if (message->kind == SIO_STRING)
-        return send_text(s, message);
-    if (message->kind != SIO_BINARY)
+int sio_session_send_with(sio_session *session, const sio_value *message,
+                          const sio_session_send_options *options)
+{
+    sio_session_send_options o;
+
+    if (message->kind != SIO_STRING && message->kind != SIO_BINARY)
         return SIO_E_TYPE;
-    eng_send_binary(s, (sio_str){ message->data, message->size }, true);
-    return SIO_OK;
+    sio_session_send_options_init(&o);
+    if (options)
+        memcpy(&o, options,
+               options->size < sizeof o ? options->size : sizeof o);
+    return eng_send(inside(session),
+                    &(struct eng_message){
+                        .binary = message->kind == SIO_BINARY,
+                        .data = { message->data, message->size },
+                        .compress = o.compress,
+                        .frame = o.websocket_frame,
+                        .on_sent = o.on_sent,
+                        .user = o.user,
+                    });
 }
 
 void sio_session_close(sio_session *session)
 {
     eng_close(inside(session));
+}
+
+void sio_session_discard(sio_session *session)
+{
+    eng_discard(inside(session), EIO_CLOSE_FORCED_CLOSE);
+}
+
+size_t sio_session_buffered(const sio_session *session)
+{
+    return eng_buffered(inside(session));
+}
+
+int sio_session_each_buffered(const sio_session *session,
+                              void (*fn)(void *user,
+                                         const sio_engine_packet *p),
+                              void *user)
+{
+    return eng_each_buffered(inside(session), fn, user);
 }
 
 const char *sio_session_id(const sio_session *session)
@@ -173,6 +270,26 @@ const char *sio_session_transport(const sio_session *session)
 sio_str sio_session_header(const sio_session *session, const char *name)
 {
     return http_field_value(eng_carrier(inside(session)), str_of(name));
+}
+
+sio_str sio_session_url(const sio_session *session)
+{
+    return eng_request(inside(session))->target;
+}
+
+int sio_session_query(const sio_session *session, const char *key, char *out,
+                      size_t size)
+{
+    return http_query_text(eng_request(inside(session))->query, str_of(key),
+                           out, size);
+}
+
+const char *sio_session_address(const sio_session *session,
+                                char out[SIO_ADDRESS_SIZE])
+{
+    _Static_assert(SIO_ADDRESS_SIZE >= NET_ADDRESS_TEXT, "too small");
+    net_address_text(eng_peer(inside(session)), out);
+    return out;
 }
 
 void sio_session_set_data(sio_session *session, void *data)
