@@ -9,14 +9,16 @@
  * SPDX-License-Identifier: MIT
  */
 #include "tests/servers/conformance.h"
+#include "tests/servers/later.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const struct role *const roles[] = { &protocol_eio, &protocol_sio,
-                                            &client_eio, &eio_echo, &ws_echo };
+static const struct role *const roles[] = {
+    &protocol_eio, &protocol_sio, &client_eio, &client_sio, &eio_echo, &ws_echo,
+};
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
@@ -79,6 +81,7 @@ int run_server(sio_server *server, unsigned port)
     }
     if (r != SIO_OK)
         fprintf(stderr, "conformance: port %u: %s\n", port, sio_strerror(r));
+    later_stop();
     sio_server_free(server);
     return r != SIO_OK;
 }

@@ -32,8 +32,8 @@ struct role {
     int (*run)(const struct settings *settings, unsigned port);
 };
 
-extern const struct role protocol_sio, protocol_eio, client_eio, eio_echo,
-    ws_echo;
+extern const struct role protocol_sio, protocol_eio, client_eio, client_sio,
+    eio_echo, ws_echo;
 
 /* The options that these settings mean, with CORS for everybody. */
 void server_options(const struct settings *settings, sio_options *options);

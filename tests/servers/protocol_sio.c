@@ -5,41 +5,12 @@
  * SPDX-License-Identifier: MIT
  */
 #include "tests/servers/conformance.h"
-
-#include <stdlib.h>
-
-/* All arguments of the event, to be passed on; free() it. */
-static sio_value *all_args(const sio_event *event, size_t *count)
-{
-    size_t n = sio_arg_count(event);
-    sio_value *values = calloc(n + 1, sizeof *values);
-
-    *count = values ? n : 0;
-    for (size_t i = 0; i < *count; i++)
-        values[i] = sio_arg(event, i);
-    return values;
-}
+#include "tests/servers/values.h"
 
 static void on_message(sio_socket *socket, sio_event *event, void *user)
 {
-    size_t count;
-    sio_value *values = all_args(event, &count);
-
     (void)user;
-    sio_socket_emit_values(socket, "message-back", values, count);
-    free(values);
-}
-
-static void on_message_with_ack(sio_socket *socket, sio_event *event,
-                                void *user)
-{
-    size_t count;
-    sio_value *values = all_args(event, &count);
-
-    (void)socket;
-    (void)user;
-    sio_ack_values(event, values, count);
-    free(values);
+    echo_as(socket, event, "message-back");
 }
 
 static void on_connection(sio_socket *socket, void *user)
@@ -60,7 +31,7 @@ static int run(const struct settings *settings, unsigned port)
         return 1;
     sio_on_connection(root, on_connection, NULL);
     sio_on(root, "message", on_message, NULL);
-    sio_on(root, "message-with-ack", on_message_with_ack, NULL);
+    sio_on(root, "message-with-ack", on_ack, NULL);
     sio_on_connection(custom, on_connection, NULL);
     return run_server(server, port);
 }
