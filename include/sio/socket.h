@@ -142,6 +142,16 @@ SIO_API size_t sio_each_room(const sio_socket *socket,
  */
 SIO_API void sio_disconnect(sio_socket *socket, bool close);
 
+/*
+ * Close the socket's connection, with all its namespaces, without a DISCONNECT
+ * packet: what is queued goes out first, every socket's reason is "forced
+ * close", and the client reconnects as after a failure of the network. Nothing
+ * when it is not connected.
+ *
+ * Thread  any, for a retained socket.
+ */
+SIO_API void sio_close_connection(sio_socket *socket);
+
 /* Keep the pointer beyond the callback; any thread. What is kept is the object:
  * the client may go (sio_connected() tells). */
 SIO_API sio_socket *sio_retain(sio_socket *socket);

@@ -146,54 +146,70 @@ static void disconnect_client(struct so_client *client)
     eng_close(client->session);
 }
 
-static void disconnect_here(sio_socket *socket, bool close)
+/* How far the server's own goodbye goes. */
+enum leaving_how { LEAVE_NAMESPACE, LEAVE_CLIENT, LEAVE_WORDLESS };
+
+static void leave_here(sio_socket *socket, enum leaving_how how)
 {
     struct so_client *client = socket->client;
 
     if (socket->state != SO_CONNECTED || socket->leaving)
         return;
-    if (close) {
+    switch (how) {
+    case LEAVE_WORDLESS:
+        eng_close(client->session);
+        return;
+    case LEAVE_CLIENT:
         disconnect_client(client);
         return;
+    case LEAVE_NAMESPACE:
+        so_client_send(client, SP_DISCONNECT, map_key(&socket->part->nsp->node),
+                       STR(""));
+        so_client_note_left(client, socket->part->nsp);
+        so_socket_leave(socket, "server namespace disconnect");
     }
-    so_client_send(client, SP_DISCONNECT, map_key(&socket->part->nsp->node),
-                   STR(""));
-    so_client_note_left(client, socket->part->nsp);
-    so_socket_leave(socket, "server namespace disconnect");
 }
 
-struct disconnect_mail {
+struct leave_mail {
     struct net_mail mail;
     sio_socket *socket;
-    bool close;
+    enum leaving_how how;
 };
 
-static void on_disconnect_mail(struct net_mail *mail)
+static void on_leave_mail(struct net_mail *mail)
 {
-    struct disconnect_mail *m =
-        container_of(mail, struct disconnect_mail, mail);
+    struct leave_mail *m = container_of(mail, struct leave_mail, mail);
 
-    disconnect_here(m->socket, m->close);
+    leave_here(m->socket, m->how);
     sio_release(m->socket);
     free(m);
 }
 
-void sio_disconnect(sio_socket *socket, bool close)
+static void leave(sio_socket *socket, enum leaving_how how)
 {
     struct net_loop *loop = socket->part->shard->loop;
-    struct disconnect_mail *m;
+    struct leave_mail *m;
 
     if (net_loop_is_current(loop)) {
-        disconnect_here(socket, close);
+        leave_here(socket, how);
         return;
     }
     m = malloc(sizeof *m);
     if (!m)
         return;
-    *m = (struct disconnect_mail){ { NULL, on_disconnect_mail },
-                                   sio_retain(socket),
-                                   close };
+    *m =
+        (struct leave_mail){ { NULL, on_leave_mail }, sio_retain(socket), how };
     net_post(loop, &m->mail);
+}
+
+void sio_disconnect(sio_socket *socket, bool close)
+{
+    leave(socket, close ? LEAVE_CLIENT : LEAVE_NAMESPACE);
+}
+
+void sio_close_connection(sio_socket *socket)
+{
+    leave(socket, LEAVE_WORDLESS);
 }
 
 /* ------------------------------------------------------------ the way in -- */

@@ -115,6 +115,14 @@ static void on_leave_me(sio_socket *socket, sio_event *event, void *user)
     sio_disconnect(socket, close);
 }
 
+static void on_drop_me(sio_socket *socket, sio_event *event, void *user)
+{
+    (void)event, (void)user;
+    sio_emit(socket, "last");
+    sio_close_connection(socket);
+    sio_emit(socket, "too late");
+}
+
 static void refuse(sio_socket *socket, sio_next *next, void *user)
 {
     sio_value data = sio_raw_json("{\"why\":1}", 9);
@@ -144,6 +152,7 @@ static void open_server(struct world *w, const sio_options *o)
     sio_on(nsp, "ask", on_ask, NULL);
     sio_on(nsp, "ask all", on_ask_all, NULL);
     sio_on(nsp, "leave me", on_leave_me, NULL);
+    sio_on(nsp, "drop me", on_drop_me, NULL);
     nsp = sio_of(w->server, "admin");
     sio_on_connection(nsp, on_connection, NULL);
     sio_on(nsp, "echo", on_echo, NULL);
@@ -402,6 +411,41 @@ static void test_leaving(struct world *w)
     world_close(w);
 }
 
+static void test_dropping(struct world *w)
+{
+    char sid[24], query[128];
+    int fd;
+
+    T_CASE("S3.8 the connection is closed without a packet: WebSocket");
+    open_server(w, NULL);
+    fd = world_client(w);
+    world_send_text(w, fd, "40/admin,{\"token\":\"ok\"}");
+    world_frames(w, fd);
+    seen[0] = 0;
+    world_send_text(w, fd, "42[\"drop me\"]");
+    CHECK_FRAMES(w, fd, "T:42[\"last\"]|C|");
+    CHECK_MATCH(seen,
+                "disconnecting 1 forced close;disconnect 0 forced close;");
+    CHECK(sio_socket_count(sio_of(w->server, "/admin")) == 0, "still there");
+    world_hang_up(w, fd);
+    world_check_empty(w);
+    world_close(w);
+
+    T_CASE("S3.8 the connection is closed without a packet: polling");
+    open_server(w, NULL);
+    CHECK(world_session(w, sid), "no session");
+    snprintf(query, sizeof query, "EIO=4&transport=polling&sid=%s", sid);
+    world_post(w, query, "40");
+    world_get(w, query);
+    world_post(w, query, "42[\"drop me\"]");
+    CHECK_MATCH(world_get(w, query), "42[\"last\"]");
+    CHECK_MATCH(world_get(w, query), "6\x1e"
+                                     "1");
+    CHECK_MATCH(seen, "*disconnect 0 forced close;");
+    world_check_empty(w);
+    world_close(w);
+}
+
 /* What a client had under way when the server made it leave a namespace is no
  * offence (socketio.md 2.5): its other namespaces go on. */
 static void test_under_way(struct world *w)
@@ -531,6 +575,7 @@ int main(void)
     test_asking(&w);
     test_asking_at_the_end(&w);
     test_leaving(&w);
+    test_dropping(&w);
     test_under_way(&w);
     test_violations(&w);
     test_timeouts(&w);
