@@ -12,7 +12,9 @@
 #include "src/net/output.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 const char *net_close_reason_text(enum net_close_reason why)
@@ -140,20 +142,33 @@ void net_conn_resume(struct net_conn *c)
 
 /* -------------------------------------------------------------- the tail -- */
 
-/* All is written of a connection whose owner has left: our FIN follows. When
- * the peer's was there before, nothing is left to wait for. */
-static void send_fin(struct net_conn *c)
+/* Bytes that the peer's side has taken; its low bits. */
+static uint32_t delivered(const struct net_conn *c)
 {
-    if (c->ended || shutdown(c->fd, SHUT_WR) < 0)
-        net_conn_close(c);
-    else
-        c->fin_sent = true;
+    int waiting = 0; /* in the kernel */
+
+    if (ioctl(c->fd, SIOCOUTQ, &waiting) < 0)
+        waiting = 0;
+    return (uint32_t)c->bytes_out - (uint32_t)waiting;
 }
 
 static void linger_on(struct net_conn *c)
 {
+    c->linger_mark = delivered(c);
     if (net_alarm_start(c->loop, &c->linger, c->linger_ms) < 0)
         net_conn_close(c);
+}
+
+/* All is written of a connection whose owner has left: our FIN follows. When
+ * the peer's was there before, nothing is left to wait for. */
+static void send_fin(struct net_conn *c)
+{
+    if (c->ended || shutdown(c->fd, SHUT_WR) < 0) {
+        net_conn_close(c);
+        return;
+    }
+    c->fin_sent = true;
+    linger_on(c);
 }
 
 /* Write. True when the owner has something to hear of it. */
@@ -169,8 +184,6 @@ static bool flush(struct net_conn *c)
     if (c->finishing) {
         if (c->queued == 0 && !c->fin_sent)
             send_fin(c);
-        else if (c->queued < before)
-            linger_on(c);
         return false;
     }
     return c->queued == 0 && before && c->ops->on_drained;
@@ -284,7 +297,14 @@ static const struct net_conn_ops without_owner = {
 
 static void linger_expired(struct net_alarm *alarm)
 {
-    net_conn_close(container_of(alarm, struct net_conn, linger));
+    struct net_conn *c = container_of(alarm, struct net_conn, linger);
+    int32_t taken = (int32_t)(delivered(c) - c->linger_mark);
+
+    if (c->queued &&
+        taken >= (int32_t)((uint64_t)c->linger_ms * NET_FINISH_RATE / 1000))
+        linger_on(c);
+    else
+        net_conn_close(c);
 }
 
 void net_conn_finish(struct net_conn *c, uint32_t linger_ms)

@@ -22,6 +22,9 @@
 #include "src/net/address.h"
 #include "src/net/loop.h"
 
+/* Bytes a second that a peer must take to be waited for, net_conn_finish(). */
+#define NET_FINISH_RATE 4096
+
 /* Why a connection ended without its owner having asked. */
 /* clang-format off */
 #define NET_CLOSE_REASONS(X)                               \
@@ -79,6 +82,7 @@ struct net_conn {
     uint64_t bytes_in, bytes_out;
     uint64_t last_in_ms; /* of the loop's clock */
     uint32_t linger_ms;
+    uint32_t linger_mark; /* bytes delivered when `linger` was started */
     struct net_alarm linger;
     struct net_deferred cleanup;
 };
@@ -128,8 +132,9 @@ void net_conn_resume(struct net_conn *c);
 void net_conn_feed(struct net_conn *c, uint8_t *data, size_t len);
 
 /* Write out what is queued, then FIN; drop what still arrives; close when the
- * peer's FIN comes, or when nothing could be written for linger_ms. The owner
- * is out at once: no further callback. */
+ * peer's FIN comes, or linger_ms after ours; also when in linger_ms the peer
+ * took less than NET_FINISH_RATE of what is queued. The owner is out at once:
+ * no further callback. */
 void net_conn_finish(struct net_conn *c, uint32_t linger_ms);
 
 /* Close now, drop the queue. No further callback. Legal more than once. */

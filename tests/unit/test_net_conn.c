@@ -128,6 +128,13 @@ static ssize_t receive(char *out, size_t size)
     return n;
 }
 
+static size_t received(char *out, size_t most)
+{
+    ssize_t n = recv(peer, out, most, MSG_DONTWAIT);
+
+    return n > 0 ? (size_t)n : 0;
+}
+
 static void check_received(const char *want)
 {
     char got[5000];
@@ -453,6 +460,7 @@ static bool peer_sees_end(void)
 static void test_finish(void)
 {
     static char big[1000000], got[1000000];
+    size_t have;
 
     T_CASE("finish: the queue, then FIN; closes at the peer's FIN");
     begin();
@@ -493,6 +501,7 @@ static void test_finish(void)
     T_CASE("finish: a peer that never closes is closed after the interval");
     begin();
     net_conn_finish(conn, LINGER_MS);
+    net_loop_poll(&loop);
     now += 4999;
     net_loop_poll(&loop);
     CHECK(loop.conn_count == 1, "closed too soon");
@@ -500,20 +509,47 @@ static void test_finish(void)
     net_loop_poll(&loop);
     end_without_conn();
 
-    T_CASE("finish: progress prolongs it, standstill does not");
+    T_CASE("finish: a peer that reads is waited for, until it stops");
     begin();
     net_conn_append(conn, big, sizeof big);
     net_conn_finish(conn, LINGER_MS);
     net_loop_poll(&loop);
     for (int i = 0; i < 3; i++) {
         now += 4000;
-        CHECK(recv(peer, got, sizeof got, MSG_DONTWAIT) > 0, "nothing");
+        CHECK(recv(peer, got, 100000, MSG_DONTWAIT) > 0, "nothing");
         net_loop_poll(&loop);
         net_loop_poll(&loop);
         CHECK(loop.conn_count == 1, "closed while it was read");
     }
     now += 5000;
     net_loop_poll(&loop);
+    now += 5000;
+    net_loop_poll(&loop);
+    end_without_conn();
+
+    T_CASE("finish: as slow as may be, it gets all");
+    begin();
+    net_conn_append(conn, big, sizeof big);
+    net_conn_finish(conn, LINGER_MS);
+    for (have = 0; have < sizeof big && loop.conn_count; now += 1000) {
+        net_loop_poll(&loop);
+        have += received(got, 4 * NET_FINISH_RATE);
+    }
+    CHECK(have == sizeof big, "%zu bytes", have);
+    CHECK(peer_sees_end(), "no FIN");
+    shutdown(peer, SHUT_WR);
+    net_loop_poll(&loop);
+    end_without_conn();
+
+    T_CASE("finish: a byte now and then is not enough");
+    begin();
+    net_conn_append(conn, big, sizeof big);
+    net_conn_finish(conn, LINGER_MS);
+    for (have = 0; have < sizeof big && loop.conn_count; now += 1000) {
+        net_loop_poll(&loop);
+        have += received(got, NET_FINISH_RATE / 4);
+    }
+    CHECK(have < sizeof big / 2, "it was waited for: %zu bytes", have);
     end_without_conn();
 
     T_CASE("finish: lingering connections end with the loop");
