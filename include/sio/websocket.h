@@ -42,6 +42,10 @@ typedef struct sio_websocket_options {
     bool per_message_deflate; /* false: see sio_options */
     size_t max_message;       /* 1000000: bytes; more is closed with 1009 */
     uint32_t max_fragments; /* 16384: of a message; more is closed with 1008 */
+    uint32_t ping_interval_ms; /* 0: no pings; else one so long after the last
+                                  pong */
+    uint32_t ping_timeout_ms;  /* 20000: a peer from which nothing comes for so
+                                  long after a ping is disconnected: 1006 */
 } sio_websocket_options;
 
 SIO_API void sio_websocket_options_init_sized(sio_websocket_options *options,

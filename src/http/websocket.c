@@ -154,6 +154,59 @@ void http_websocket_close(struct http_websocket *ws, unsigned code,
     net_timer_start(&ws->set->closes, &ws->timeout);
 }
 
+/* ------------------------------------------------------------- heartbeat -- */
+
+static void start_heartbeat(struct http_websocket *ws)
+{
+    if (ws->set->options.ping_interval_ms && !ws->closing)
+        net_timer_start(&ws->set->pings, &ws->timeout);
+}
+
+static void ping_due(struct net_timer *timer)
+{
+    struct http_websocket *ws =
+        container_of(timer, struct http_websocket, timeout);
+
+    put_frame(ws, WS_PING, STR(""));
+    net_timer_start_after(&ws->set->pongs, timer);
+}
+
+void http_websocket_pause(struct http_websocket *ws)
+{
+    if (ws->conn)
+        net_conn_pause(ws->conn);
+}
+
+void http_websocket_resume(struct http_websocket *ws)
+{
+    if (!ws->conn)
+        return;
+    net_conn_resume(ws->conn);
+    start_heartbeat(ws); /* what it has sent meanwhile is still to be read */
+}
+
+static void tell_end(struct http_websocket *ws,
+                     const struct http_websocket_end *end);
+
+/* No pong so far. The peer may be in the middle of a frame that takes long, or
+ * the owner may not let us read. */
+static void pong_missing(struct net_timer *timer)
+{
+    struct http_websocket *ws =
+        container_of(timer, struct http_websocket, timeout);
+    const struct http_websockets *set = ws->set;
+
+    if (!ws->conn->reading || set->loop->now_ms - ws->conn->last_in_ms <
+                                  set->options.ping_timeout_ms) {
+        net_timer_start(&ws->set->pongs, timer);
+        return;
+    }
+    tell_end(ws, &(struct http_websocket_end){ .orderly = false,
+                                               .code = WS_CLOSE_ABNORMAL,
+                                               .why = "ping timeout" });
+    ws_cut(ws);
+}
+
 /* ------------------------------------------------------------- receiving -- */
 
 static void release_held(struct http_websockets *set)
@@ -270,6 +323,9 @@ static void on_message(struct http_websocket *ws, const struct ws_message *m)
         break;
     case WS_MSG_PING:
         on_ping(ws, (sio_str){ (char *)m->data, m->n });
+        break;
+    case WS_MSG_PONG:
+        start_heartbeat(ws);
         break;
     case WS_MSG_TEXT:
     case WS_MSG_BINARY:
@@ -424,6 +480,7 @@ static void ws_open(struct http_websockets *set, struct http_websocket *ws,
     list_append(&set->list, &ws->node);
     set->count++;
     net_conn_set_ops(conn, &conn_ops, ws);
+    start_heartbeat(ws);
 }
 
 int http_websocket_accept(struct http_websockets *set, struct http_exchange *ex,
@@ -479,6 +536,10 @@ void http_websockets_init(struct http_websockets *set, struct net_loop *loop,
         set->options.max_fragments = WS_MAX_FRAGMENTS;
     http_deflate_init(&set->deflate, &options->deflate);
     list_init(&set->list);
+    net_timer_queue_init(&set->pings, loop, options->ping_interval_ms,
+                         ping_due);
+    net_timer_queue_init(&set->pongs, loop, options->ping_timeout_ms,
+                         pong_missing);
     net_timer_queue_init(&set->closes, loop, HTTP_WS_CLOSE_MS, close_timed_out);
 }
 
@@ -486,6 +547,8 @@ void http_websockets_destroy(struct http_websockets *set)
 {
     list_for_each_safe(it, next, &set->list)
         ws_cut(container_of(it, struct http_websocket, node));
+    net_timer_queue_close(&set->pings);
+    net_timer_queue_close(&set->pongs);
     net_timer_queue_close(&set->closes);
     release_held(set);
     http_deflate_destroy(&set->deflate);

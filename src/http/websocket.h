@@ -6,10 +6,11 @@
  *   net_conn --> ws_read() --> on_message()*, on_batch() --> owner
  *   owner --> http_websocket_send() --> net_conn
  *
- * A ping is answered here, a pong ignored, a close frame echoed. The owner
- * embeds struct http_websocket and frees it when on_free() says that it is
- * over, which comes later than on_close(): the peer's part of the closing
- * handshake is waited for without the owner.
+ * A ping is answered here, a close frame echoed, and whoever answers no pings
+ * is cut off, where the owner wants that. The owner embeds struct
+ * http_websocket and frees it when on_free() says that it is over, which comes
+ * later than on_close(): the peer's part of the closing handshake is waited for
+ * without the owner.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -58,6 +59,7 @@ struct http_websocket_ops {
 struct http_websocket_options {
     uint64_t max_message;   /* bytes */
     uint32_t max_fragments; /* of a message; 0: WS_MAX_FRAGMENTS */
+    uint32_t ping_interval_ms, ping_timeout_ms; /* 0: no pings */
     struct http_deflate_options deflate;
 };
 
@@ -67,7 +69,7 @@ struct http_websockets {
     struct http_websocket_options options;
     struct list list;
     size_t count;
-    struct net_timer_queue closes;
+    struct net_timer_queue pings, pongs, closes;
     struct http_deflate_shared deflate;
     /* Memory of gathered messages, kept until their batch is over. */
     uint8_t **held;
@@ -126,6 +128,10 @@ static inline bool http_websocket_writable(const struct http_websocket *ws)
 {
     return ws->conn && net_conn_writable(ws->conn);
 }
+
+/* Stop and resume reading. Who is not read from is not blamed for silence. */
+void http_websocket_pause(struct http_websocket *ws);
+void http_websocket_resume(struct http_websocket *ws);
 
 /* May a close frame carry this (RFC 6455 5.5.1, 7.4.1)? */
 bool http_websocket_may_close(unsigned code, sio_str reason);

@@ -142,6 +142,7 @@ void sio_websocket_options_init_sized(sio_websocket_options *options,
         .size = size,
         .max_message = 1000000,
         .max_fragments = WS_MAX_FRAGMENTS,
+        .ping_timeout_ms = 20000,
     };
 
     memset(options, 0, size);
@@ -168,7 +169,7 @@ int sio_on_websocket(sio_server *server, const sio_websocket_options *options,
         memcpy(&o, options,
                options->size < sizeof o ? options->size : sizeof o);
     if ((o.path && o.path[0] != '/') || o.max_message == 0 ||
-        o.max_fragments == 0)
+        o.max_fragments == 0 || o.ping_timeout_ms == 0)
         return SIO_E_INVAL;
     e = calloc(1, sizeof *e + str_of(o.path).n + str_of(o.subprotocols).n);
     if (!e)
@@ -183,6 +184,8 @@ int sio_on_websocket(sio_server *server, const sio_websocket_options *options,
                          &(struct http_websocket_options){
                              .max_message = o.max_message,
                              .max_fragments = o.max_fragments,
+                             .ping_interval_ms = o.ping_interval_ms,
+                             .ping_timeout_ms = o.ping_timeout_ms,
                              .deflate = { .on = o.per_message_deflate,
                                           .level = WS_DEFLATE_DEFAULT_LEVEL },
                          });
@@ -259,14 +262,12 @@ size_t sio_websocket_buffered(const sio_websocket *ws)
 
 void sio_websocket_pause(sio_websocket *ws)
 {
-    if (ws->inner.conn)
-        net_conn_pause(ws->inner.conn);
+    http_websocket_pause(&ws->inner);
 }
 
 void sio_websocket_resume(sio_websocket *ws)
 {
-    if (ws->inner.conn)
-        net_conn_resume(ws->inner.conn);
+    http_websocket_resume(&ws->inner);
 }
 
 int sio_websocket_close(sio_websocket *ws, unsigned code, const char *reason)

@@ -163,6 +163,102 @@ static void test_fragments(struct world *w)
     close_server(w, fd);
 }
 
+/* Pings after 1000 ms, 400 ms to answer. */
+static int connect_pinged(struct world *w)
+{
+    static const sio_websocket_handlers handlers = { .size = sizeof handlers,
+                                                     .on_open = on_open,
+                                                     .on_message = on_message,
+                                                     .on_close = on_close };
+    sio_websocket_options o;
+
+    open_server(w);
+    sio_websocket_options_init(&o);
+    o.path = "/pinged";
+    o.ping_interval_ms = 1000;
+    o.ping_timeout_ms = 0;
+    CHECK(sio_on_websocket(w->server, &o, &handlers, seen) == SIO_E_INVAL,
+          "no time to answer");
+    o.ping_timeout_ms = 400;
+    CHECK(sio_on_websocket(w->server, &o, &handlers, seen) == SIO_OK, "add");
+    return connect_to(w, "/pinged", NULL);
+}
+
+static void test_heartbeat(struct world *w)
+{
+    int fd;
+
+    T_CASE("endpoint: no heartbeat unless it is asked for");
+    open_server(w);
+    fd = connect_to(w, "/echo", NULL);
+    world_advance(w, 3600000);
+    CHECK_FRAMES(w, fd, "");
+    CHECK_MATCH(seen, "open ;");
+    close_server(w, fd);
+
+    T_CASE("endpoint: a ping an interval after the last pong");
+    fd = connect_pinged(w);
+    for (int i = 0; i < 3; i++) {
+        world_advance(w, 990);
+        CHECK_FRAMES(w, fd, "");
+        world_advance(w, 10);
+        CHECK_FRAMES(w, fd, "ping:|");
+        world_advance(w, 390);
+        world_frame(w, fd, 0x8a, "", 0);
+    }
+    CHECK_MATCH(seen, "open ;");
+    close_server(w, fd);
+
+    T_CASE("endpoint: no answer to a ping: 1006 on time, the rest unharmed");
+    fd = connect_pinged(w);
+    world_advance(w, 1390);
+    CHECK_FRAMES(w, fd, "ping:|");
+    world_advance(w, 10);
+    CHECK_FRAMES(w, fd, "EOF");
+    CHECK_MATCH(seen, "open ;close 1006 ;");
+    close_server(w, fd);
+
+    T_CASE("endpoint: whatever arrives shows that the peer is there");
+    fd = connect_pinged(w);
+    for (int i = 0; i < 20; i++) {
+        world_advance(w, 300);
+        world_frame(w, fd, 0x01 - (i > 0), "", 0);
+    }
+    CHECK_FRAMES(w, fd, "ping:|");
+    CHECK_MATCH(seen, "open ;");
+    world_advance(w, 800);
+    CHECK_FRAMES(w, fd, "EOF");
+    CHECK_MATCH(seen, "open ;close 1006 ;");
+    close_server(w, fd);
+
+    T_CASE("endpoint: nobody is blamed for what was not read from him");
+    fd = connect_pinged(w);
+    sio_websocket_pause(latest);
+    world_advance(w, 5000);
+    CHECK_FRAMES(w, fd, "ping:|");
+    world_frame(w, fd, 0x8a, "", 0);
+    sio_websocket_resume(latest);
+    world_turn(w);
+    world_advance(w, 990);
+    CHECK_FRAMES(w, fd, "");
+    world_advance(w, 10);
+    CHECK_FRAMES(w, fd, "ping:|");
+    close_server(w, fd);
+
+    T_CASE("endpoint: no pings while it closes");
+    fd = connect_pinged(w);
+    world_advance(w, 1100);
+    CHECK_FRAMES(w, fd, "ping:|");
+    sio_websocket_close(latest, 1000, NULL);
+    world_frame(w, fd, 0x8a, "", 0);
+    world_advance(w, 29800);
+    CHECK_FRAMES(w, fd, "C:1000|");
+    world_advance(w, 200);
+    CHECK_FRAMES(w, fd, "EOF");
+    CHECK_MATCH(seen, "open ;");
+    close_server(w, fd);
+}
+
 static void test_subprotocols(struct world *w)
 {
     static const struct {
@@ -261,6 +357,7 @@ int main(void)
 
     test_messages(&w);
     test_fragments(&w);
+    test_heartbeat(&w);
     test_subprotocols(&w);
     test_refusals(&w);
     test_server_side(&w);
