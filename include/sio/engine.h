@@ -88,7 +88,8 @@ typedef struct sio_engine_handlers {
  * Add an Engine.IO endpoint to the server; it lives as long as the server.
  *
  * options   its path (default "/engine.io" when options is NULL), heartbeat,
- *           limits, transports, CORS; what is not Engine.IO's is ignored
+ *           limits, transports, CORS; what is not Engine.IO's, or the whole
+ *           server's, is ignored
  * handlers  copied; called on the loop
  * Returns   NULL when options are invalid (told to the server's log) or out of
  *           memory.

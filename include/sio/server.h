@@ -116,10 +116,15 @@ typedef struct sio_options {
      * it as socket.io/client-dist. */
     const char *client_dir;
 
-    uint32_t max_attachments;   /* 10: binary attachments per packet */
-    uint32_t max_json_depth;    /* 1000: nesting of a packet's payload */
-    size_t max_buffered_amount; /* 16 MiB: output waiting per client; more
-                                   closes it */
+    uint32_t max_attachments;    /* 10: binary attachments per packet */
+    uint32_t max_json_depth;     /* 1000: nesting of a packet's payload */
+    size_t max_buffered_amount;  /* 16 MiB: output waiting per client; more
+                                    closes it */
+    size_t max_unfinished_bytes; /* 0: 256 MiB, or 4 times max_http_buffer_size
+                                    if that is more. Input held for POST bodies
+                                    and WebSocket messages that have not arrived
+                                    whole, all clients together: whoever makes
+                                    it more is refused, 503 or 1013 */
     unsigned loops; /* 1: event loops (threads). More than one: not yet */
 
     struct event_base *event_base; /* NULL; the program's own libevent base: it
@@ -228,16 +233,17 @@ SIO_API int sio_serve_files(sio_server *server, const char *prefix,
 
 /* What is alive right now. All zero once every client has left. */
 typedef struct sio_stats {
-    size_t connections;  /* TCP connections */
-    size_t requests;     /* HTTP requests under way */
-    size_t sessions;     /* Engine.IO sessions */
-    size_t websockets;   /* sessions on WebSocket, and upgrades under way */
-    size_t sockets;      /* Socket.IO sockets, all namespaces */
-    size_t rooms;        /* rooms with a name of their own */
-    size_t pending_acks; /* acknowledgements waited for */
-    size_t queued_bytes; /* output waiting to be written or polled */
-    uint64_t handshakes; /* sessions opened since the start */
-    uint64_t refused;    /* requests refused since the start */
+    size_t connections;      /* TCP connections */
+    size_t requests;         /* HTTP requests under way */
+    size_t sessions;         /* Engine.IO sessions */
+    size_t websockets;       /* sessions on WebSocket, and upgrades under way */
+    size_t sockets;          /* Socket.IO sockets, all namespaces */
+    size_t rooms;            /* rooms with a name of their own */
+    size_t pending_acks;     /* acknowledgements waited for */
+    size_t queued_bytes;     /* output waiting to be written or polled */
+    size_t unfinished_bytes; /* input of which more is to come */
+    uint64_t handshakes;     /* sessions opened since the start */
+    uint64_t refused;        /* requests refused since the start */
     uint64_t events_in, events_out; /* since the start; a broadcast counts once
                                        per socket that it reached */
 } sio_stats;

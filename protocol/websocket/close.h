@@ -20,7 +20,8 @@
     X(INVALID_PAYLOAD,  1007)                \
     X(POLICY_VIOLATION, 1008)                \
     X(TOO_BIG,          1009)                \
-    X(INTERNAL_ERROR,   1011)
+    X(INTERNAL_ERROR,   1011)                \
+    X(TRY_AGAIN_LATER,  1013)
 
 enum ws_close_code {
 #define X(name, code) WS_CLOSE_##name = code,

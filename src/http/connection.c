@@ -267,6 +267,7 @@ static void complete(struct http_connection *h, char *body, size_t n)
 static void too_large(struct http_exchange *ex)
 {
     ex->too_large = true;
+    http_unfinished(ex->connection->server, ex->body.cap, 0);
     grow_free(&ex->body);
     if (ex->ops->on_too_large)
         ex->ops->on_too_large(ex->self, ex);
@@ -383,6 +384,7 @@ static size_t read_head(struct http_connection *h, const uint8_t *p, size_t n)
 static void take(struct http_connection *h, const void *p, size_t n)
 {
     struct http_exchange *ex = h->reading;
+    size_t before = ex->body.cap;
     int r;
 
     if (ex->answered || ex->too_large) {
@@ -396,6 +398,8 @@ static void take(struct http_connection *h, const void *p, size_t n)
         too_large(ex);
     else if (r < 0)
         out_of_memory(h);
+    else if (!http_unfinished(h->server, before, ex->body.cap))
+        refuse(h, 503, "too much input is unfinished");
 }
 
 static size_t read_sized(struct http_connection *h, uint8_t *p, size_t n)

@@ -31,6 +31,7 @@ struct http_config {
     uint32_t keep_alive_ms; /* idle between requests: 5000; 0: never kept */
     uint32_t linger_ms;     /* for the peer's FIN after ours: 5000 */
     size_t max_queued;      /* bytes of output that may wait: 16 MiB */
+    size_t max_unfinished; /* bytes of input, see struct http_server: 256 MiB */
 };
 
 void http_config_defaults(struct http_config *config);
@@ -94,7 +95,11 @@ struct http_server {
     bool shut;           /* no connection is kept any more */
     struct list connections;
     size_t connection_count, exchange_count; /* open ones */
-    struct list spare;                       /* exchanges */
+    /* Bytes held for bodies and WebSocket messages that have not arrived whole,
+     * all connections together. Whatever makes it more than max_unfinished is
+     * refused: nobody else is, as long as his input comes in one piece. */
+    size_t unfinished;
+    struct list spare; /* exchanges */
     size_t spare_count;
 };
 

@@ -25,6 +25,7 @@ void http_config_defaults(struct http_config *config)
         .keep_alive_ms = 5000,
         .linger_ms = 5000,
         .max_queued = 16u * 1024 * 1024,
+        .max_unfinished = 256u * 1024 * 1024,
     };
 }
 
@@ -80,6 +81,7 @@ void http_exchange_release(struct http_exchange *ex)
     struct http_server *s = ex->connection->server;
 
     s->exchange_count--;
+    http_unfinished(s, ex->body.cap, 0);
     grow_free(&ex->body);
     buf_unref(ex->response);
     buf_unref(ex->shared);
@@ -98,6 +100,12 @@ const struct net_address *http_peer(const struct http_exchange *ex)
 }
 
 /* ---------------------------------------------------------------- server -- */
+
+bool http_unfinished(struct http_server *s, size_t before, size_t after)
+{
+    s->unfinished += after - before;
+    return after <= before || s->unfinished <= s->config.max_unfinished;
+}
 
 static void spell_keep_alive(struct http_server *s)
 {

@@ -6,6 +6,7 @@
 #include "src/http/websocket.h"
 
 #include "protocol/websocket/handshake.h"
+#include "src/http/connection.h"
 
 #include <stdlib.h>
 
@@ -28,6 +29,8 @@ static void ws_free(struct net_deferred *d)
 /* The last step of every life: the connection is gone, or goes alone. */
 static void ws_unlink(struct http_websocket *ws)
 {
+    if (!ws->reading)
+        http_unfinished(ws->set->server, ws->reader.parts.cap, 0);
     ws->conn = NULL;
     ws->closing = true;
     ws->set->count--;
@@ -341,9 +344,8 @@ static void on_message(struct http_websocket *ws, const struct ws_message *m)
     }
 }
 
-static size_t on_data(void *self, uint8_t *data, size_t len)
+static void read_all(struct http_websocket *ws, uint8_t *data, size_t len)
 {
-    struct http_websocket *ws = self;
     struct ws_message m;
     size_t used = 0;
 
@@ -353,9 +355,36 @@ static size_t on_data(void *self, uint8_t *data, size_t len)
             break;
         on_message(ws, &m);
         if (!ws->conn)
-            return len; /* finished: the rest is nobody's */
+            return; /* finished: the rest is nobody's */
     }
     end_batch(ws);
+}
+
+/* More input is unfinished than the server may hold. */
+static void on_excess(struct http_websocket *ws)
+{
+    if (!ws->closing) {
+        put_close(ws, WS_CLOSE_TRY_AGAIN_LATER, STR(""));
+        tell_end(ws, &(struct http_websocket_end){
+                         .code = WS_CLOSE_TRY_AGAIN_LATER,
+                         .why = "too much input is unfinished" });
+    }
+    ws_finish(ws);
+}
+
+static size_t on_data(void *self, uint8_t *data, size_t len)
+{
+    struct http_websocket *ws = self;
+    const struct grow *parts = &ws->reader.parts;
+    size_t before = parts->cap;
+    bool fits;
+
+    ws->reading = true;
+    read_all(ws, data, len);
+    ws->reading = false;
+    fits = http_unfinished(ws->set->server, before, ws->conn ? parts->cap : 0);
+    if (!fits && ws->conn)
+        on_excess(ws);
     return len;
 }
 
@@ -466,7 +495,8 @@ static struct net_conn *switch_protocols(struct http_exchange *ex,
 }
 
 static void ws_open(struct http_websockets *set, struct http_websocket *ws,
-                    const struct http_websocket_ops *ops, struct net_conn *conn,
+                    const struct http_websocket_ops *ops,
+                    struct http_server *server, struct net_conn *conn,
                     struct http_deflate *deflate)
 {
     *ws = (struct http_websocket){
@@ -479,6 +509,7 @@ static void ws_open(struct http_websockets *set, struct http_websocket *ws,
     net_timer_init(&ws->timeout);
     list_append(&set->list, &ws->node);
     set->count++;
+    set->server = server;
     net_conn_set_ops(conn, &conn_ops, ws);
     start_heartbeat(ws);
 }
@@ -497,6 +528,7 @@ int http_websocket_accept(struct http_websockets *set, struct http_exchange *ex,
         .version = http_field_value(r, STR("sec-websocket-version")),
         .protocol = http_field_value(r, STR("sec-websocket-protocol")),
     };
+    struct http_server *server = ex->connection->server;
     struct upgrade u = { .key = h.key, .more = fields, .count = field_count };
     enum ws_handshake_result verdict = ws_handshake_check(&h, &u.subprotocol);
     struct http_deflate *deflate;
@@ -522,7 +554,7 @@ int http_websocket_accept(struct http_websockets *set, struct http_exchange *ex,
         http_deflate_free(deflate);
         return SIO_E_STATE;
     }
-    ws_open(set, ws, ops, conn, deflate);
+    ws_open(set, ws, ops, server, conn, deflate);
     return SIO_OK;
 }
 

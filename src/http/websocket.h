@@ -66,6 +66,7 @@ struct http_websocket_options {
 /* What the WebSockets of one endpoint share. */
 struct http_websockets {
     struct net_loop *loop;
+    struct http_server *server; /* NULL until the first one */
     struct http_websocket_options options;
     struct list list;
     size_t count;
@@ -83,6 +84,7 @@ struct http_websocket {
     const struct http_websocket_ops *ops;
     struct net_conn *conn; /* NULL: over */
     bool closing;          /* our close frame is sent, or the peer's came */
+    bool reading;          /* inside on_data() */
     uint32_t pong_bytes;   /* of pongs since all was written */
     struct ws_reader reader;
     struct http_deflate *deflate; /* NULL: not agreed on */

@@ -96,6 +96,16 @@ static const struct http_server_ops http_ops = {
 static void stop_now(struct net_mail *mail);
 static void stop_look(struct net_alarm *alarm);
 
+static size_t max_unfinished(const sio_options *o, size_t least)
+{
+    if (o->max_unfinished_bytes)
+        return o->max_unfinished_bytes;
+    if (o->max_http_buffer_size > SIZE_MAX / 4)
+        return SIZE_MAX;
+    return o->max_http_buffer_size > least / 4 ? o->max_http_buffer_size * 4
+                                               : least;
+}
+
 static int init_layers(sio_server *server, const struct eng_options *eng,
                        uint64_t (*clock)(void *self), void *clock_self)
 {
@@ -116,6 +126,7 @@ static int init_layers(sio_server *server, const struct eng_options *eng,
         return r;
     http_config_defaults(&http);
     http.max_queued = o->max_buffered_amount;
+    http.max_unfinished = max_unfinished(o, http.max_unfinished);
     r = http_server_init(&server->http, &server->loop, &http, &http_ops,
                          server);
     if (r < 0)
@@ -317,6 +328,7 @@ void sio_get_stats(const sio_server *server, sio_stats *out)
         .sockets = shard->socket_count,
         .pending_acks = shard->ack_count,
         .queued_bytes = server->loop.queued_bytes + shard->engine.buffered,
+        .unfinished_bytes = server->http.unfinished,
         .handshakes = shard->engine.handshakes,
         .refused = shard->engine.refused,
         .events_in = shard->events_in,

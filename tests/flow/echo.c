@@ -83,10 +83,13 @@ bool echo_open(struct world *w, struct echo *e, const sio_options *options)
                                                   .on_open = on_open,
                                                   .on_message = on_message,
                                                   .on_close = on_close };
-    sio_options o;
+    sio_options o, of_server;
 
     memset(e, 0, sizeof *e);
-    if (!world_open(w, NULL))
+    sio_options_init(&of_server);
+    if (options)
+        of_server.max_unfinished_bytes = options->max_unfinished_bytes;
+    if (!world_open(w, &of_server))
         return false;
     if (options)
         o = *options;

@@ -428,6 +428,7 @@ const char *world_left(struct world *w)
         { "rooms", s.rooms },
         { "acks", s.pending_acks },
         { "bytes", s.queued_bytes },
+        { "bytes of input", s.unfinished_bytes },
         { "clients", w->server->hub.shard.client_count },
         { "events in the batch", w->server->hub.shard.batch_count },
         { "chunks", w->server->loop.chunk_count },
