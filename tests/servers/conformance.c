@@ -17,7 +17,8 @@
 #include <string.h>
 
 static const struct role *const roles[] = {
-    &protocol_eio, &protocol_sio, &client_eio, &client_sio, &eio_echo, &ws_echo,
+    &protocol_eio, &protocol_sio, &client_eio, &client_sio,
+    &eio_echo,     &eio_events,   &ws_echo,
 };
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))

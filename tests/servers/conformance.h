@@ -33,7 +33,7 @@ struct role {
 };
 
 extern const struct role protocol_sio, protocol_eio, client_eio, client_sio,
-    eio_echo, ws_echo;
+    eio_echo, eio_events, ws_echo;
 
 /* The options that these settings mean, with CORS for everybody. */
 void server_options(const struct settings *settings, sio_options *options);
