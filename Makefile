@@ -34,8 +34,8 @@ BROTLI := -lbrotlienc
 endif
 ALL  := -std=c11 $(DEFS) -I. -Iinclude -fPIC -fvisibility=hidden -pthread \
         $(WARN) $(FLAGS.$(BUILD)) $(CFLAGS)
-LIBS := -levent -levent_pthreads -lhttp_parser -lcrypto -lcjson -lz $(BROTLI) -lm \
-        -pthread
+LIBS := -levent -levent_pthreads -lhttp_parser -lssl -lcrypto -lcjson -lz \
+        $(BROTLI) -lm -pthread
 
 PROTO   := $(wildcard protocol/*/*.c)
 CORE    := $(filter-out src/daemon/% src/cli/%,$(wildcard src/*/*.c))
@@ -161,13 +161,17 @@ $(OUT)/flow/%: $(OUT)/obj/tests/flow/%.o $(TEST_OBJS)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL) $(LDFLAGS) $(WRAP) -o $@ $^ $(LIBS)
 
+# What the TLS tests show each other.
+certs:
+	@sh tests/certs.sh build/certs
+
 #: make test            set up what is missing, then run every test
 test: setup
 	+@$(MAKE) --no-print-directory $(JOBS) BUILD=$(BUILD) test-only
-test-only: $(LIB) $(SO) demos servers $(TESTS) $(OUT)/libsioproto.a
+test-only: certs $(LIB) $(SO) demos servers $(TESTS) $(OUT)/libsioproto.a
 	@sh tests/run.sh $(OUT) $(TESTS)
 #: make check           unit and flow tests only: needs no network, no Node
-check: $(TESTS)
+check: certs $(TESTS)
 	@sh tests/run.sh --quick $(OUT) $(TESTS)
 #: make asan tsan debug the same as `make test` under that variant
 asan tsan debug:
@@ -228,6 +232,6 @@ clean:
 
 -include $(patsubst %.o,%.d,$(call obj,$(PROTO) $(CORE) $(UNIT) $(FLOW) \
     $(SUPPORT) $(wildcard demo/*/*.c tests/servers/*.c tests/e2e/*.c)))
-.PHONY: all help install uninstall demos demo servers test test-only check \
+.PHONY: all certs help install uninstall demos demo servers test test-only check \
     asan tsan debug coverage bench conformance lint format sizes fuzz setup setup-demo clean FORCE
 .SECONDARY:

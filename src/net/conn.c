@@ -10,6 +10,7 @@
  */
 #include "src/net/conn.h"
 #include "src/net/output.h"
+#include "src/net/tls.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -85,7 +86,7 @@ void net_conn_feed(struct net_conn *c, uint8_t *data, size_t len)
     } while (len && c->ops != ops);
 }
 
-static void on_fin(struct net_conn *c)
+void net_conn_ended(struct net_conn *c)
 {
     c->ended = true;
     update_event(c);
@@ -97,19 +98,35 @@ static void on_fin(struct net_conn *c)
         net_conn_fail(c, NET_CLOSE_PEER);
 }
 
+/* What comes below TLS lies a little further back. */
+static ssize_t receive(struct net_conn *c)
+{
+    size_t at = c->tls ? NET_TLS_HEADROOM : 0;
+
+    return recv(c->fd, c->loop->input + at, NET_INPUT_SIZE - at, 0);
+}
+
 static void on_readable(struct net_conn *c)
 {
-    ssize_t n = recv(c->fd, c->loop->input, NET_INPUT_SIZE, 0);
+    ssize_t n = receive(c);
 
     if (n > 0) {
         c->bytes_in += (size_t)n;
         c->last_in_ms = c->loop->now_ms;
-        net_conn_feed(c, c->loop->input, (size_t)n);
-    } else if (n == 0) {
-        on_fin(c);
-    } else if (errno != EAGAIN && errno != EINTR) {
-        net_conn_fail(c, NET_CLOSE_RESET);
+        if (c->tls)
+            net_tls_received(c, (size_t)n);
+        else
+            net_conn_feed(c, c->loop->input, (size_t)n);
+        return;
     }
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (c->tls)
+        net_tls_ended(c);
+    if (n == 0)
+        net_conn_ended(c);
+    else
+        net_conn_fail(c, NET_CLOSE_RESET);
 }
 
 static void on_event(evutil_socket_t fd, short what, void *arg)
@@ -163,6 +180,11 @@ static void linger_on(struct net_conn *c)
  * the peer's was there before, nothing is left to wait for. */
 static void send_fin(struct net_conn *c)
 {
+    if (c->tls && !net_tls_goodbye(c)) {
+        wait_writable(c, true);
+        return;
+    }
+    net_tls_free(c); /* what still comes is dropped as it is */
     if (c->ended || shutdown(c->fd, SHUT_WR) < 0) {
         net_conn_close(c);
         return;
@@ -176,11 +198,11 @@ static bool flush(struct net_conn *c)
 {
     size_t before = c->queued;
 
-    if (before && net_output_write(c) < 0)
+    if ((before || c->tls) && net_output_write(c) < 0)
         net_conn_fail(c, NET_CLOSE_RESET);
     if (c->failed)
         return true;
-    wait_writable(c, c->queued > 0);
+    wait_writable(c, c->tls ? net_tls_wants_write(c) : c->queued > 0);
     if (c->finishing) {
         if (c->queued == 0 && !c->fin_sent)
             send_fin(c);
@@ -189,6 +211,8 @@ static bool flush(struct net_conn *c)
     return c->queued == 0 && before && c->ops->on_drained;
 }
 
+static void let_alert_arrive(struct net_conn *c);
+
 static void tell(struct net_conn *c)
 {
     if (c->failed) {
@@ -196,7 +220,10 @@ static void tell(struct net_conn *c)
         void *self = c->self;
         enum net_close_reason why = c->fail_reason;
 
-        net_conn_close(c);
+        if (why == NET_CLOSE_TLS)
+            let_alert_arrive(c);
+        else
+            net_conn_close(c);
         ops->on_closed(self, why);
     } else if (c->queued || c->finishing) {
         net_conn_touch(c); /* has changed since it was written */
@@ -239,7 +266,10 @@ void net_conn_flush_all(struct net_loop *loop)
 
 static void conn_free(struct net_deferred *d)
 {
-    free(container_of(d, struct net_conn, cleanup));
+    struct net_conn *c = container_of(d, struct net_conn, cleanup);
+
+    net_tls_free(c);
+    free(c);
 }
 
 void net_conn_close(struct net_conn *c)
@@ -307,6 +337,20 @@ static void linger_expired(struct net_alarm *alarm)
         net_conn_close(c);
 }
 
+/* TLS has failed, and told the peer why. To close over what the peer has sent
+ * meanwhile would reset the connection and destroy the alert. */
+static void let_alert_arrive(struct net_conn *c)
+{
+    net_conn_set_ops(c, &without_owner, c);
+    net_tls_free(c);
+    c->failed = false;
+    c->finishing = c->reading = true;
+    c->linger_ms = NET_TLS_LINGER_MS;
+    send_fin(c);
+    if (!c->closed)
+        update_event(c);
+}
+
 void net_conn_finish(struct net_conn *c, uint32_t linger_ms)
 {
     if (c->closed || c->finishing)
@@ -314,6 +358,10 @@ void net_conn_finish(struct net_conn *c, uint32_t linger_ms)
     net_conn_set_ops(c, &without_owner, c);
     if (c->failed)
         return; /* the tail closes it */
+    if (net_tls_handshaking(c)) {
+        net_conn_close(c); /* nothing can be said yet */
+        return;
+    }
     c->finishing = true;
     c->linger_ms = linger_ms;
     linger_on(c);

@@ -31,7 +31,8 @@
     X(PEER,     "closed by the peer")                      \
     X(RESET,    "connection reset or broken")              \
     X(OVERFLOW, "peer reads too slowly: output limit hit") \
-    X(NOMEM,    "out of memory")
+    X(NOMEM,    "out of memory")                           \
+    X(TLS,      "TLS has failed")
 
 enum net_close_reason {
 #define X(name, text) NET_CLOSE_##name,
@@ -76,6 +77,7 @@ struct net_conn {
     bool closed;
     uint8_t fail_reason; /* enum net_close_reason */
     struct net_address peer;
+    struct net_tls *tls; /* NULL: plain; see tls.h */
     struct net_chunk *head, *tail;
     size_t queued;     /* bytes in the queue */
     size_t max_queued; /* over it before an append: the connection fails */
@@ -149,6 +151,9 @@ const char *net_close_reason_text(enum net_close_reason why);
 
 /* See that the tail of this turn looks at the connection. */
 void net_conn_touch(struct net_conn *c);
+
+/* The peer has ended its side, by FIN or within TLS. */
+void net_conn_ended(struct net_conn *c);
 
 /* Write all touched connections, then tell their owners. */
 void net_conn_flush_all(struct net_loop *loop);

@@ -20,6 +20,7 @@
 #define SRC_NET_LOOP_H
 
 #include "protocol/base/list.h"
+#include "src/net/address.h"
 #include "src/net/timer.h"
 
 #include <event2/event.h>
@@ -75,8 +76,15 @@ struct net_loop {
     struct list dirty; /* connections to flush */
     struct net_deferred *deferred, **deferred_end;
 
-    struct list conns;   /* all connections */
-    size_t conn_count;   /* of them */
+    struct list conns;                     /* all connections */
+    size_t conn_count;                     /* of them */
+    size_t tls_count;                      /* those with TLS */
+    uint64_t tls_handshakes, tls_failures; /* handshakes that did, or did not */
+    /* TLS of a connection failed, in its handshake or later; for the log. NULL:
+     * nobody listens. */
+    void (*on_tls_failed)(void *self, const struct net_address *peer,
+                          bool handshake, const char *why);
+    void *tls_self;
     size_t queued_bytes; /* output waiting in all of them */
     struct net_spare spare_chunks, spare_refs;
     size_t chunk_count; /* chunks and references in use */

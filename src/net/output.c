@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "src/net/output.h"
+#include "src/net/tls.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -219,8 +220,7 @@ static ssize_t write_pieces(struct net_conn *c, size_t *offered)
     return sendmsg(c->fd, &msg, MSG_NOSIGNAL);
 }
 
-/* Take n written bytes off the front. */
-static void consume(struct net_conn *c, size_t n)
+void net_output_consume(struct net_conn *c, size_t n)
 {
     c->bytes_out += n;
     c->queued -= n;
@@ -245,6 +245,8 @@ static void consume(struct net_conn *c, size_t n)
 
 int net_output_write(struct net_conn *c)
 {
+    if (c->tls)
+        return net_tls_write(c);
     while (c->queued) {
         size_t offered;
         ssize_t n = write_pieces(c, &offered);
@@ -253,7 +255,7 @@ int net_output_write(struct net_conn *c)
             continue;
         if (n < 0)
             return errno == EAGAIN ? SIO_OK : SIO_E_SYS;
-        consume(c, (size_t)n);
+        net_output_consume(c, (size_t)n);
         if ((size_t)n < offered)
             break;
     }

@@ -31,6 +31,9 @@ struct net_chunk {
  * c->queued), or SIO_E_SYS when the connection is broken. */
 int net_output_write(struct net_conn *c);
 
+/* Take n bytes that are written off the front. */
+void net_output_consume(struct net_conn *c, size_t n);
+
 /* Drop the queue. */
 void net_output_clear(struct net_conn *c);
 
