@@ -45,6 +45,12 @@ SIO_API sio_str sio_handshake_header(const sio_handshake *handshake,
 SIO_API int sio_handshake_query(const sio_handshake *handshake, const char *key,
                                 char *out, size_t size);
 
+/* Did it come over TLS, and with which certificate of the client's? NULL: it
+ * has shown none. */
+SIO_API bool sio_handshake_secure(const sio_handshake *handshake);
+SIO_API const sio_certificate *
+sio_handshake_certificate(const sio_handshake *handshake);
+
 #define SIO_HEADERS_MAX 16 /* fields that on_headers can add to one answer */
 
 /*

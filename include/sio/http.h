@@ -48,6 +48,12 @@ SIO_API sio_str sio_http_header(const sio_http_request *request,
                                 const char *name);
 SIO_API sio_str sio_http_body(const sio_http_request *request);
 
+/* Did it come over TLS, and with which certificate of the client's? NULL: it
+ * has shown none. Within the handler. */
+SIO_API bool sio_http_secure(const sio_http_request *request);
+SIO_API const sio_certificate *
+sio_http_certificate(const sio_http_request *request);
+
 /* A query parameter, decoded: copies at most size - 1 bytes and a NUL, returns
  * the whole length, or SIO_E_RANGE when there is none. Within the handler. */
 SIO_API int sio_http_query(const sio_http_request *request, const char *key,

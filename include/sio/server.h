@@ -7,6 +7,7 @@
 #ifndef SIO_SERVER_H
 #define SIO_SERVER_H
 
+#include <sio/tls.h>
 #include <sio/types.h>
 #include <sio/version.h>
 
@@ -161,8 +162,10 @@ SIO_API void sio_server_free(sio_server *server);
 typedef struct sio_listen_options {
     size_t size; /* sizeof(sio_listen_options) in the caller's build */
 
-    int backlog; /* 4096: connections that the kernel may hold for us before
-                    they are accepted (it caps this by net.core.somaxconn) */
+    int backlog;  /* 4096: connections that the kernel may hold for us before
+                     they are accepted (it caps this by net.core.somaxconn) */
+    sio_tls *tls; /* NULL: plain; see <sio/tls.h>. The listener keeps what it
+                     needs: sio_tls_free() may follow at once */
 } sio_listen_options;
 
 /* Fill *options with the defaults; the macro records the caller's build. */
@@ -234,6 +237,7 @@ SIO_API int sio_serve_files(sio_server *server, const char *prefix,
 /* What is alive right now. All zero once every client has left. */
 typedef struct sio_stats {
     size_t connections;      /* TCP connections */
+    size_t tls;              /* of them, those with TLS */
     size_t requests;         /* HTTP requests under way */
     size_t sessions;         /* Engine.IO sessions */
     size_t websockets;       /* sessions on WebSocket, and upgrades under way */
@@ -244,6 +248,8 @@ typedef struct sio_stats {
     size_t unfinished_bytes; /* input of which more is to come */
     uint64_t handshakes;     /* sessions opened since the start */
     uint64_t refused;        /* requests refused since the start */
+    uint64_t tls_handshakes; /* completed since the start */
+    uint64_t tls_failures;   /* TLS handshakes that failed since the start */
     uint64_t events_in, events_out; /* since the start; a broadcast counts once
                                        per socket that it reached */
 } sio_stats;

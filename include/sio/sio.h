@@ -6,6 +6,7 @@
  *   event.h   reading events, acknowledging        emit.h    sending
  *   engine.h  plain Engine.IO                      http.h    own HTTP routes
  *   websocket.h  plain WebSocket endpoints         hooks.h   requests, headers
+ *   tls.h     certificates, client certificates
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,6 +20,7 @@
 #include <sio/http.h>
 #include <sio/server.h>
 #include <sio/socket.h>
+#include <sio/tls.h>
 #include <sio/types.h>
 #include <sio/value.h>
 #include <sio/version.h>

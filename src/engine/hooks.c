@@ -100,6 +100,16 @@ int sio_handshake_query(const sio_handshake *handshake, const char *key,
                          : SIO_E_RANGE;
 }
 
+bool sio_handshake_secure(const sio_handshake *handshake)
+{
+    return handshake->ex && handshake->ex->request.secure;
+}
+
+const sio_certificate *sio_handshake_certificate(const sio_handshake *handshake)
+{
+    return handshake->ex ? handshake->ex->request.certificate : NULL;
+}
+
 /* ------------------------------------------------------------- on_headers --
  */
 

@@ -135,6 +135,18 @@ void http_idle_timed_out(struct net_timer *timer)
     http_connection_finish(container_of(timer, struct http_connection, timer));
 }
 
+/* The TLS handshake must be over; the first request has its own time. */
+void http_tls_timed_out(struct net_timer *timer)
+{
+    struct http_connection *h =
+        container_of(timer, struct http_connection, timer);
+
+    if (net_tls_handshaking(h->conn))
+        net_tls_timed_out(h->conn);
+    else
+        net_timer_start(&h->server->head_timeouts, timer);
+}
+
 static enum http_phase phase_of(const struct http_connection *h)
 {
     if (h->reading)
@@ -326,6 +338,8 @@ static void begin_request(struct http_connection *h)
         out_of_memory(h);
     if (status)
         return;
+    ex->request.secure = h->conn->tls != NULL;
+    ex->request.certificate = net_tls_certificate(h->conn);
     h->in_body = true;
     h->body_left = h->framing.length;
     h->chunked = (struct http_chunked){ 0 };
@@ -531,16 +545,40 @@ static const struct net_conn_ops conn_ops = {
     .on_drained = on_drained,
 };
 
-int http_accept(struct http_server *s, int fd, const struct net_address *peer)
+/* The connection below `h`; fd is its own, or closed. */
+static int open_conn(struct http_connection *h, struct http_server *s, int fd,
+                     const struct net_address *peer, sio_tls *tls)
 {
-    struct http_connection *h = calloc(1, sizeof *h);
-    int r = SIO_E_NOMEM;
-
-    if (h)
-        r = net_conn_open(s->loop, fd, peer, s->config.max_queued, &conn_ops, h,
+    int r = net_conn_open(s->loop, fd, peer, s->config.max_queued, &conn_ops, h,
                           &h->conn);
+
     if (r < 0) {
         close(fd);
+        return r;
+    }
+    r = tls ? net_tls_start(h->conn, tls) : SIO_OK;
+    if (r < 0)
+        net_conn_close(h->conn);
+    return r;
+}
+
+int http_accept(struct http_server *s, int fd, const struct net_address *peer)
+{
+    return http_accept_tls(s, fd, peer, NULL);
+}
+
+int http_accept_tls(struct http_server *s, int fd,
+                    const struct net_address *peer, sio_tls *tls)
+{
+    struct http_connection *h = calloc(1, sizeof *h);
+    int r;
+
+    if (!h) {
+        close(fd);
+        return SIO_E_NOMEM;
+    }
+    r = open_conn(h, s, fd, peer, tls);
+    if (r < 0) {
         free(h);
         return r;
     }
@@ -555,6 +593,6 @@ int http_accept(struct http_server *s, int fd, const struct net_address *peer)
     s->connection_count++;
     /* The first request may not take longer to begin than a head to arrive. */
     h->phase = HTTP_HEAD;
-    net_timer_start(&s->head_timeouts, &h->timer);
+    net_timer_start(tls ? &s->tls_timeouts : &s->head_timeouts, &h->timer);
     return SIO_OK;
 }

@@ -79,6 +79,7 @@ void http_connection_finish(struct http_connection *h);
 void http_head_timed_out(struct net_timer *timer);
 void http_request_timed_out(struct net_timer *timer);
 void http_idle_timed_out(struct net_timer *timer);
+void http_tls_timed_out(struct net_timer *timer);
 
 /* --- server.c --- */
 

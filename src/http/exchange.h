@@ -18,6 +18,7 @@
 #include "protocol/base/grow.h"
 #include "src/http/request.h"
 #include "src/net/conn.h"
+#include "src/net/tls.h"
 
 #include <time.h>
 
@@ -30,6 +31,7 @@ struct http_config {
     uint32_t request_ms;    /* first byte to end of body: 300000 */
     uint32_t keep_alive_ms; /* idle between requests: 5000; 0: never kept */
     uint32_t linger_ms;     /* for the peer's FIN after ours: 5000 */
+    uint32_t tls_ms;        /* for a TLS handshake: 10000 */
     size_t max_queued;      /* bytes of output that may wait: 16 MiB */
     size_t max_unfinished; /* bytes of input, see struct http_server: 256 MiB */
 };
@@ -89,6 +91,7 @@ struct http_server {
     const struct http_server_ops *ops;
     void *self;
     struct net_timer_queue head_timeouts, request_timeouts, idle_timeouts;
+    struct net_timer_queue tls_timeouts;
     char date[40];       /* the whole field */
     time_t date_s;       /* the wall-clock second that `date` spells */
     char keep_alive[64]; /* the fields "Connection" and "Keep-Alive" */
@@ -114,6 +117,9 @@ void http_server_close(struct http_server *s);
 
 /* A new connection; fd is the server's now, also on failure. */
 int http_accept(struct http_server *s, int fd, const struct net_address *peer);
+/* The same below TLS; `tls` NULL: without. */
+int http_accept_tls(struct http_server *s, int fd,
+                    const struct net_address *peer, sio_tls *tls);
 
 struct http_response {
     int status;

@@ -7,6 +7,7 @@
 
 #include "protocol/base/token.h"
 #include "src/http/parse.h"
+#include "src/net/tls.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -132,8 +133,10 @@ static uint64_t wall_clock_ms(void)
 struct http_request *http_request_copy(const struct http_request *r)
 {
     size_t fields_size = r->field_count * sizeof *r->fields;
+    size_t certificate_size =
+        r->certificate ? net_certificate_size(r->certificate) : 0;
     struct http_request *copy =
-        malloc(sizeof *copy + fields_size + text_size(r));
+        malloc(sizeof *copy + fields_size + text_size(r) + certificate_size);
     struct http_field *fields;
     char *text;
 
@@ -142,6 +145,10 @@ struct http_request *http_request_copy(const struct http_request *r)
     fields = (struct http_field *)(copy + 1);
     text = (char *)(fields + r->field_count);
     *copy = *r;
+    if (r->certificate) {
+        copy->certificate = net_certificate_copy(r->certificate, text);
+        text += certificate_size;
+    }
     copy->fields = fields;
     copy->method = copy_text(&text, r->method);
     copy->target = copy_text(&text, r->target);

@@ -6,6 +6,8 @@
 #ifndef SRC_HTTP_REQUEST_H
 #define SRC_HTTP_REQUEST_H
 
+#include <sio/tls.h>
+
 #include "protocol/base/str.h"
 
 struct http_field {
@@ -19,10 +21,12 @@ struct http_request {
     sio_str query;                   /* without "?"; n 0 when there is none */
     const struct http_field *fields; /* in the order they came */
     size_t field_count;
-    uint8_t minor;       /* HTTP/1.minor */
-    bool keep_alive;     /* what the client asked for */
-    bool upgrade;        /* "Upgrade" with "Connection: upgrade" */
-    bool secure;         /* came over TLS */
+    uint8_t minor;   /* HTTP/1.minor */
+    bool keep_alive; /* what the client asked for */
+    bool upgrade;    /* "Upgrade" with "Connection: upgrade" */
+    bool secure;     /* came over TLS */
+    /* That its client has shown in the TLS handshake; NULL: none. */
+    const sio_certificate *certificate;
     uint64_t created_ms; /* wall clock, ms since the epoch; 0 until copied */
 };
 

@@ -24,6 +24,7 @@ void http_config_defaults(struct http_config *config)
         .request_ms = 300000,
         .keep_alive_ms = 5000,
         .linger_ms = 5000,
+        .tls_ms = 10000,
         .max_queued = 16u * 1024 * 1024,
         .max_unfinished = 256u * 1024 * 1024,
     };
@@ -130,6 +131,8 @@ int http_server_init(struct http_server *s, struct net_loop *loop,
                          http_request_timed_out);
     net_timer_queue_init(&s->idle_timeouts, loop, config->keep_alive_ms,
                          http_idle_timed_out);
+    net_timer_queue_init(&s->tls_timeouts, loop, config->tls_ms,
+                         http_tls_timed_out);
     /* Its interval alone is used. */
     return SIO_OK;
 }
@@ -157,4 +160,5 @@ void http_server_close(struct http_server *s)
     net_timer_queue_close(&s->head_timeouts);
     net_timer_queue_close(&s->request_timeouts);
     net_timer_queue_close(&s->idle_timeouts);
+    net_timer_queue_close(&s->tls_timeouts);
 }

@@ -16,13 +16,15 @@ struct listening {
     struct list node; /* in server->listeners */
     sio_server *server;
     struct net_listener *listener;
+    sio_tls *tls; /* NULL: plain */
 };
 
 static void on_accept(void *self, int fd, const struct net_address *peer)
 {
-    sio_server *server = ((struct listening *)self)->server;
+    struct listening *e = self;
+    sio_server *server = e->server;
 
-    if (http_accept(&server->http, fd, peer) < 0)
+    if (http_accept_tls(&server->http, fd, peer, e->tls) < 0)
         server_log(server, SIO_LOG_ERROR, "connection dropped: out of memory");
 }
 
@@ -75,6 +77,7 @@ static int open_one(sio_server *server, const char *address,
         errno = saved;
         return r;
     }
+    e->tls = o->tls ? net_tls_ref(o->tls) : NULL;
     list_append(&server->listeners, &e->node);
     server->port = e->listener->port;
     return SIO_OK;
@@ -117,6 +120,7 @@ void listeners_close(sio_server *server)
         struct listening *e = container_of(it, struct listening, node);
 
         net_listener_close(e->listener);
+        sio_tls_free(e->tls);
         free(e);
     }
     list_init(&server->listeners);

@@ -217,6 +217,16 @@ sio_str sio_http_header(const sio_http_request *request, const char *name)
                          : (sio_str){ NULL, 0 };
 }
 
+bool sio_http_secure(const sio_http_request *request)
+{
+    return head(request) && head(request)->secure;
+}
+
+const sio_certificate *sio_http_certificate(const sio_http_request *request)
+{
+    return head(request) ? head(request)->certificate : NULL;
+}
+
 sio_str sio_http_body(const sio_http_request *request)
 {
     return request->body;

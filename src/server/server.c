@@ -86,6 +86,16 @@ static void on_refused(void *self, const struct net_address *peer, int status,
                status, why);
 }
 
+static void on_tls_failed(void *self, const struct net_address *peer,
+                          bool handshake, const char *why)
+{
+    char address[NET_ADDRESS_TEXT];
+
+    net_address_text(peer, address);
+    server_log(self, SIO_LOG_WARN, "TLS%s of %s failed: %s",
+               handshake ? " handshake" : "", address, why);
+}
+
 static const struct http_server_ops http_ops = {
     .on_request = on_request,
     .on_refused = on_refused,
@@ -124,6 +134,8 @@ static int init_layers(sio_server *server, const struct eng_options *eng,
 
     if (r < 0)
         return r;
+    server->loop.on_tls_failed = on_tls_failed;
+    server->loop.tls_self = server;
     http_config_defaults(&http);
     http.max_queued = o->max_buffered_amount;
     http.max_unfinished = max_unfinished(o, http.max_unfinished);
@@ -322,6 +334,9 @@ void sio_get_stats(const sio_server *server, sio_stats *out)
 
     *out = (sio_stats){
         .connections = server->loop.conn_count,
+        .tls = server->loop.tls_count,
+        .tls_handshakes = server->loop.tls_handshakes,
+        .tls_failures = server->loop.tls_failures,
         .requests = server->http.exchange_count,
         .sessions = map_count(&shard->engine.sessions),
         .websockets = shard->engine.websockets.count,

@@ -578,6 +578,20 @@ sio_str sio_request_url(const sio_socket *socket)
     return r ? r->target : (sio_str){ NULL, 0 };
 }
 
+bool sio_request_secure(const sio_socket *socket)
+{
+    const struct http_request *r = request_of(socket);
+
+    return r && r->secure;
+}
+
+const sio_certificate *sio_request_certificate(const sio_socket *socket)
+{
+    const struct http_request *r = request_of(socket);
+
+    return r ? r->certificate : NULL;
+}
+
 const char *sio_address(const sio_socket *socket)
 {
     /* A cache: the caller's view of the socket does not change. */
