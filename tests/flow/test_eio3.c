@@ -726,7 +726,7 @@ static void test_query(void)
         fd = client2(sid);
         snprintf(text, sizeof text, "40/foo?");
         for (int i = 0; i < 64 + over; i++)
-            snprintf(text + strlen(text), 8, "a%d=&", i);
+            snprintf(text + strlen(text), 16, "a%d=&", i);
         text[strlen(text) - 1] = ',';
         world_send_text(&w, fd, text);
         CHECK_FRAMES(&w, fd, over ? "C|" : "T:40/foo,|T:42/foo,*|");
