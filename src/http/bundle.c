@@ -54,6 +54,11 @@ static int file_number(sio_str name)
     return -1;
 }
 
+bool http_is_bundle(const struct http_bundle *b, sio_str name)
+{
+    return b->folder && file_number(name) >= 0;
+}
+
 static bool is_map(int number)
 {
     return number % 2;
@@ -172,7 +177,7 @@ bool http_serve_bundle(struct http_bundle *b, struct http_exchange *ex,
                        size_t field_count)
 {
     struct http_field all[HTTP_BUNDLE_FIELDS + 4];
-    int number = b->folder ? file_number(name) : -1;
+    int number = http_is_bundle(b, name) ? file_number(name) : -1;
     struct http_bundle_file *f;
     size_t n = field_count;
 

@@ -37,6 +37,9 @@ struct http_bundle {
 int http_bundle_open(struct http_bundle *b, const char *folder);
 void http_bundle_close(struct http_bundle *b);
 
+/* Is it the name of one of the 8? Never so before http_bundle_open(). */
+bool http_is_bundle(const struct http_bundle *b, sio_str name);
+
 /*
  * Answer `ex` with the file `name`: content type, ETag of the bundle's version,
  * 304, any method, the coding that the client likes best. `fields` are added.

@@ -285,6 +285,29 @@ static void too_large(struct http_exchange *ex)
         ex->ops->on_too_large(ex->self, ex);
 }
 
+int http_keep_body(struct http_exchange *ex, const char *body, size_t n)
+{
+    size_t before = ex->body.cap;
+    int r;
+
+    if (n == 0 || body == (const char *)ex->body.data)
+        return SIO_OK; /* it is there already */
+    r = grow_append(&ex->body, body, n);
+    if (r < 0)
+        return r;
+    return http_unfinished(ex->connection->server, before, ex->body.cap)
+               ? SIO_OK
+               : SIO_E_LIMIT;
+}
+
+void http_take_body(struct http_exchange *ex)
+{
+    if (ex->too_large)
+        ex->ops->on_too_large(ex->self, ex);
+    else if (ex->complete)
+        ex->ops->on_body(ex->self, ex, (char *)ex->body.data, ex->body.len);
+}
+
 /* The handler has seen the head: get it the body, if it wants that. */
 static void begin_body(struct http_connection *h)
 {

@@ -5,6 +5,60 @@
  */
 #include "src/http/cors.h"
 
+#include <regex.h>
+#include <stdlib.h>
+
+/* ------------------------------------------------------------- patterns -- */
+
+struct http_patterns {
+    size_t count; /* compiled */
+    regex_t compiled[];
+};
+
+void http_patterns_free(struct http_patterns *p)
+{
+    for (size_t i = 0; p && i < p->count; i++)
+        regfree(&p->compiled[i]);
+    free(p);
+}
+
+int http_patterns_new(struct http_patterns **out, const char *const *texts,
+                      size_t count, size_t *wrong)
+{
+    struct http_patterns *p = malloc(sizeof *p + count * sizeof *p->compiled);
+
+    if (!p)
+        return SIO_E_NOMEM;
+    for (p->count = 0; p->count < count; p->count++) {
+        int r = regcomp(&p->compiled[p->count], texts[p->count],
+                        REG_EXTENDED | REG_NOSUB);
+
+        if (r == 0)
+            continue;
+        *wrong = p->count;
+        http_patterns_free(p);
+        return r == REG_ESPACE ? SIO_E_NOMEM : SIO_E_INVAL;
+    }
+    *out = p;
+    return SIO_OK;
+}
+
+static bool fits(const struct http_patterns *p, sio_str origin)
+{
+    char text[HTTP_CORS_ORIGIN_MAX + 1];
+
+    if (!p || !origin.p || origin.n > HTTP_CORS_ORIGIN_MAX)
+        return false;
+    memcpy(text, origin.p, origin.n);
+    text[origin.n] = 0;
+    for (size_t i = 0; i < p->count; i++)
+        if (regexec(&p->compiled[i], text, 0, NULL, 0) == 0)
+            return true;
+    return false;
+}
+
+/* --------------------------------------------------------------- fields -- */
+
 struct writer {
     struct http_field *fields;
     size_t count;
@@ -35,7 +89,7 @@ static sio_str allowed_origin(const struct http_cors *cors,
     for (size_t i = 0; i < cors->count; i++)
         if (str_eq(cors->list[i], asks))
             return asks;
-    return STR("");
+    return fits(cors->patterns, asks) ? asks : STR("");
 }
 
 /* What the answer depends on. */
@@ -61,6 +115,13 @@ static void put_preflight(struct writer *w, const struct http_cors *cors,
     put(w, STR("Access-Control-Allow-Methods"), cors->methods);
     put(w, STR("Access-Control-Allow-Headers"), headers);
     put(w, STR("Access-Control-Max-Age"), cors->max_age);
+}
+
+bool http_cors_is_preflight(const struct http_cors *cors,
+                            const struct http_request *r)
+{
+    return cors->kind != HTTP_CORS_OFF && !cors->preflight_continue &&
+           str_eq(r->method, STR("OPTIONS"));
 }
 
 size_t http_cors_fields(const struct http_cors *cors,

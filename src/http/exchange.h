@@ -70,6 +70,10 @@ struct http_exchange {
     const struct http_exchange_ops *ops;
     void *self;
     size_t max_body; /* bytes, 0 */
+    /* Fields that every answer carries, spelled out (added.h); owned. */
+    char *added;
+    uint32_t added_size;
+    bool has_cors; /* they include those of CORS, or there are to be none */
     /* The rest is private to src/http. */
     struct grow head, body;
     struct http_field *fields; /* those of request, slices of head */
@@ -129,6 +133,7 @@ struct http_response {
     sio_str body;
     struct buf *shared; /* instead of body: by reference (one of its own) */
     bool close;         /* close the connection afterwards */
+    bool bare;          /* without the exchange's `added` */
 };
 
 /*
@@ -137,6 +142,10 @@ struct http_response {
  * 304, carries no body. A body that is still arriving is read and dropped.
  */
 void http_respond(struct http_exchange *ex, const struct http_response *r);
+
+/* May a program answer this? Below 200 it would be no answer: the client would
+ * go on waiting for one. */
+bool http_answer_valid(int status, const char *content_type);
 
 /* The standard phrase, "Bad Request". */
 const char *http_status_text(int status);
@@ -163,6 +172,20 @@ size_t http_time_text(time_t t, char out[HTTP_TIME_TEXT]);
 
 /* Close the connection without an answer. */
 void http_drop(struct http_exchange *ex);
+/* The same in order: a FIN behind what is queued, and the peer's is awaited. */
+void http_hang_up(struct http_exchange *ex);
+
+/*
+ * For an owner who will give the exchange to another one, later than in
+ * on_request(): his on_body() keeps what he gets, and the new one, ops and all
+ * in place, takes it, or hears that it was too long: on_body() or
+ * on_too_large() comes from within that call, unless it is still to come.
+ *
+ * http_keep_body() returns SIO_OK, SIO_E_NOMEM, or SIO_E_LIMIT: all clients
+ * together have sent too much (max_unfinished).
+ */
+int http_keep_body(struct http_exchange *ex, const char *body, size_t n);
+void http_take_body(struct http_exchange *ex);
 
 const struct net_address *http_peer(const struct http_exchange *ex);
 

@@ -45,6 +45,12 @@ const char *http_status_text(int status)
     }
 }
 
+bool http_answer_valid(int status, const char *content_type)
+{
+    return status >= 200 && status <= 999 &&
+           !(content_type && strpbrk(content_type, "\r\n"));
+}
+
 /* --------------------------------------------------------------- pieces -- */
 
 static char *put(char *out, sio_str s)
@@ -83,6 +89,11 @@ static char *put_fields(char *out, const struct http_field *fields, size_t n)
         out = put(out, STR("\r\n"));
     }
     return out;
+}
+
+static sio_str added_fields(const struct http_exchange *ex)
+{
+    return (sio_str){ ex->added, ex->added_size };
 }
 
 static size_t fields_size(const struct http_field *fields, size_t n)
@@ -238,6 +249,8 @@ static char *put_head(char *out, struct http_exchange *ex,
         out = put(out, STR("\r\n"));
     }
     out = put_fields(out, r->fields, r->field_count);
+    if (!r->bare)
+        out = put(out, added_fields(ex));
     out = put(out, date_field(s));
     out = put(out, ex->close_after ? STR("Connection: close\r\n")
                                    : str_of(s->keep_alive));
@@ -266,7 +279,7 @@ void http_respond(struct http_exchange *ex, const struct http_response *r)
     struct body b = body_of(ex, r);
     bool joined = b.present && b.bytes.n <= INLINE_BODY;
     size_t most = FIXED_MAX + r->content_type.n +
-                  fields_size(r->fields, r->field_count) +
+                  fields_size(r->fields, r->field_count) + ex->added_size +
                   (joined ? b.bytes.n : 0);
     char *start, *end;
 
@@ -336,11 +349,12 @@ struct net_conn *http_upgrade(struct http_exchange *ex,
         return NULL;
     }
     settle(ex, false);
-    start =
-        net_conn_reserve(conn, FIXED_MAX + fields_size(fields, field_count));
+    start = net_conn_reserve(
+        conn, FIXED_MAX + fields_size(fields, field_count) + ex->added_size);
     if (start) {
         end = put_status(start, 101);
         end = put_fields(end, fields, field_count);
+        end = put(end, added_fields(ex));
         end = put(end, STR("\r\n"));
         net_conn_commit(conn, (size_t)(end - start));
     }
@@ -353,4 +367,11 @@ void http_drop(struct http_exchange *ex)
     assert(!ex->answered);
     ex->answered = true;
     http_connection_close(ex->connection);
+}
+
+void http_hang_up(struct http_exchange *ex)
+{
+    assert(!ex->answered);
+    ex->answered = true;
+    http_connection_finish(ex->connection);
 }

@@ -84,6 +84,7 @@ void http_exchange_release(struct http_exchange *ex)
     s->exchange_count--;
     http_unfinished(s, ex->body.cap, 0);
     grow_free(&ex->body);
+    free(ex->added);
     buf_unref(ex->response);
     buf_unref(ex->shared);
     if (s->spare_count == SPARE_MAX || ex->head.cap > SPARE_HEAD_MAX ||

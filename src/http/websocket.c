@@ -443,7 +443,8 @@ static void refuse(struct http_exchange *ex, enum ws_handshake_result r)
                                      .fields = &versions,
                                      .field_count = r == WS_HANDSHAKE_VERSION,
                                      .body = str_of(ws_handshake_text(r)),
-                                     .close = true });
+                                     .close = true,
+                                     .bare = true });
 }
 
 static bool speaks(sio_str spoken, sio_str name)

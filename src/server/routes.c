@@ -158,20 +158,13 @@ static void on_answer_mail(struct net_mail *mail)
                  STR(""), request->answer);
 }
 
-/* Below 200 it would be no answer: the client would go on waiting for one. */
-static bool is_answer(int status, const char *content_type)
-{
-    return status >= 200 && status <= 999 &&
-           !(content_type && strpbrk(content_type, "\r\n"));
-}
-
 int sio_http_respond(sio_http_request *request, int status,
                      const char *content_type, const void *body, size_t n)
 {
     struct net_loop *loop = &request->server->loop;
     int r = SIO_OK;
 
-    if (!is_answer(status, content_type)) {
+    if (!http_answer_valid(status, content_type)) {
         r = SIO_E_INVAL;
         status = 500;
         content_type = NULL;
