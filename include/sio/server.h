@@ -20,6 +20,7 @@ struct event_base;
 typedef struct sio_server sio_server;
 typedef struct sio_namespace sio_namespace;
 typedef struct sio_handshake sio_handshake;
+typedef struct sio_http_call sio_http_call;
 typedef struct sio_headers sio_headers;
 typedef struct sio_connection_error sio_connection_error;
 
@@ -54,10 +55,15 @@ typedef struct sio_options {
                         2; their sockets' ids give the session ids away */
 
     /* CORS, as the npm package `cors`: which origins' pages may read answers.
-     * Off while all three are unset. It keeps nobody out. */
+     * Off while all five are unset. It keeps nobody out. */
     const char *cors_origin;         /* NULL; "*", or one for everybody */
     const char *const *cors_origins; /* NULL; the origins that may */
     size_t cors_origin_count;
+    /* NULL; more of them: POSIX extended regular expressions, which an origin
+     * fits that holds what they describe. Say "^" and "$", and "\\." for ".".
+     */
+    const char *const *cors_origin_patterns;
+    size_t cors_origin_pattern_count;
     bool cors_reflect;                /* false; true: every origin may */
     const char *cors_methods;         /* "GET,HEAD,PUT,PATCH,POST,DELETE" */
     const char *cors_allowed_headers; /* NULL: those that are asked for */
@@ -66,6 +72,10 @@ typedef struct sio_options {
     int64_t cors_max_age_s;           /* -1: not said */
     int cors_success_status;          /* 204: of the answer to a preflight */
     bool cors_preflight_continue;     /* false; true: OPTIONS is not answered */
+    /* NULL; asked for each request instead, before every middleware: it calls
+     * sio_call_allow_origin(), sio_call_cors(), sio_call_next() (no CORS for
+     * this one) or sio_call_fail(); see <sio/hooks.h>. Is given hook_user. */
+    void (*cors_request)(sio_http_call *call, void *user);
 
     /* The cookie that the handshake of a polling session sets, for load
      * balancers; its value is the session id. */
@@ -105,6 +115,7 @@ typedef struct sio_options {
 
     /* Hooks: see <sio/hooks.h>. Each is given hook_user. */
     void (*allow_request)(sio_handshake *handshake, void *user); /* NULL */
+    void (*generate_id)(sio_handshake *handshake, void *user);   /* NULL */
     void (*on_headers)(sio_headers *headers, void *user);        /* NULL */
     void (*on_connection_error)(const sio_connection_error *error,
                                 void *user); /* NULL */

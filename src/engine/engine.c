@@ -6,13 +6,14 @@
  */
 #include "src/engine/engine.h"
 
+#include "src/engine/call.h"
 #include "src/engine/hooks.h"
 #include "src/engine/revision.h"
 #include "src/net/random.h"
 
-#define REFUSAL_MAX 65536 /* bytes of a refusal's body */
-#define CONTEXT_MAX 128   /* bytes of a refusal's context, with its NUL */
-#define PARAM_MAX 64 /* bytes of a query value that can mean anything to us */
+/* Bytes of a query value that can mean anything to us: the longest session id,
+ * each character as "%XX"; and one, so that what is cut stays wrong. */
+#define PARAM_MAX (3 * SIO_ID_MAX + 1)
 
 /* How long a client of Engine.IO 3 may be silent. */
 static uint32_t silence_ms(const struct eng_options *o)
@@ -36,6 +37,7 @@ int eng_init(struct engine *e, struct net_loop *loop,
     e->options = *options;
     e->ops = ops;
     e->self = self;
+    e->middlewares_end = &e->middlewares;
     map_init(&e->sessions, seed);
     map_init(&e->expected, seed);
     http_websockets_init(&e->websockets, loop,
@@ -77,84 +79,19 @@ void eng_destroy(struct engine *e)
     net_timer_queue_close(&e->upgrades);
     net_timer_queue_close(&e->noops);
     net_timer_queue_close(&e->poll_closes);
+    calls_free(e);
 }
 
-/* ------------------------------------------------------------- refusals -- */
+/* ----------------------------------------------------------------- CORS -- */
 
 size_t engine_fields(const struct engine *e, const struct http_exchange *ex,
                      struct http_field fields[ENG_FIELDS])
 {
-    return http_cors_fields(&e->options.cors, &ex->request, false, fields);
-}
+    bool options = str_eq(ex->request.method, STR("OPTIONS"));
 
-/* An upgrade is refused in plain text and closed, anything else with a JSON
- * body. `message` NULL: the code's own text. */
-static void respond_refusal(struct engine *e, struct http_exchange *ex,
-                            enum eio_refusal code, const char *message)
-{
-    struct http_field fields[ENG_FIELDS];
-    struct grow body;
-
-    if (ex->request.upgrade && (e->options.transports & ENG_WEBSOCKET)) {
-        http_respond_text(ex, 400, message ? message : eio_refusal_text(code),
-                          true);
-        return;
-    }
-    grow_init(&body, REFUSAL_MAX);
-    if (eio_refusal_encode(&body, code, message) < 0)
-        body.len = 0; /* the status says enough */
-    http_respond(ex, &(struct http_response){
-                         .status = eio_refusal_status(code),
-                         .content_type = STR("application/json"),
-                         .fields = fields,
-                         .field_count = engine_fields(e, ex, fields),
-                         .body = grow_str(&body) });
-    grow_free(&body);
-}
-
-/* Text of a peer on its way into a log: no control characters. */
-static void printable(char out[CONTEXT_MAX], sio_str text)
-{
-    size_t n = text.n < CONTEXT_MAX ? text.n : CONTEXT_MAX - 1;
-
-    for (size_t i = 0; i < n; i++)
-        out[i] = (unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f
-                     ? '?'
-                     : text.p[i];
-    out[n] = 0;
-}
-
-static void report(struct engine *e, const struct http_exchange *ex,
-                   enum eio_refusal code, sio_str context)
-{
-    char address[NET_ADDRESS_TEXT], text[CONTEXT_MAX];
-    sio_connection_error error = { .code = (int)code,
-                                   .message = eio_refusal_text(code),
-                                   .context = text,
-                                   .method = ex->request.method,
-                                   .url = ex->request.target,
-                                   .address = address };
-
-    net_address_text(http_peer(ex), address);
-    printable(text, context);
-    e->refused++;
-    e->ops->on_refused(e->self, &error);
-    if (e->options.on_connection_error)
-        e->options.on_connection_error(&error, e->options.hook_user);
-}
-
-void engine_refuse(struct engine *e, struct http_exchange *ex,
-                   enum eio_refusal code, sio_str context)
-{
-    report(e, ex, code, context);
-    respond_refusal(e, ex, code, NULL);
-}
-
-void engine_forbid(struct engine *e, struct http_exchange *ex,
-                   const char *message)
-{
-    report(e, ex, EIO_REFUSED_FORBIDDEN, str_of(message));
-    respond_refusal(e, ex, EIO_REFUSED_FORBIDDEN, message);
+    if (ex->has_cors)
+        return 0;
+    return http_cors_fields(&e->options.cors, &ex->request, options, fields);
 }
 
 /* The answer to a CORS preflight (Fetch 3.2.2). */
@@ -164,16 +101,13 @@ static void respond_preflight(struct engine *e, struct http_exchange *ex)
     struct http_field fields[ENG_FIELDS];
     size_t n = http_cors_fields(cors, &ex->request, true, fields);
 
-    http_respond(ex, &(struct http_response){ .status = cors->preflight_status,
+    if (engine_is_upgrade(e, &ex->request))
+        http_drop(ex); /* as Node: nobody asks that */
+    else
+        http_respond(ex,
+                     &(struct http_response){ .status = cors->preflight_status,
                                               .fields = fields,
                                               .field_count = n });
-}
-
-static bool is_preflight(const struct engine *e, const struct http_request *r)
-{
-    return e->options.cors.kind != HTTP_CORS_OFF &&
-           !e->options.cors.preflight_continue &&
-           str_eq(r->method, STR("OPTIONS"));
 }
 
 /* --------------------------------------------------------------- checks -- */
@@ -220,24 +154,61 @@ static bool origin_is_valid(sio_str origin)
     return true;
 }
 
+bool engine_is_upgrade(const struct engine *e, const struct http_request *r)
+{
+    return r->upgrade && (e->options.transports & ENG_WEBSOCKET);
+}
+
+static void refuse(struct engine *e, struct http_exchange *ex,
+                   enum eio_refusal code, const char *name)
+{
+    engine_refuse(e, ex,
+                  &(sio_connection_error){ .code = (int)code, .name = name });
+}
+
+static int revision(bool v3)
+{
+    return v3 ? 3 : 4;
+}
+
+/* What a request of a session has to agree on with it. False: refused. */
+static bool check_session(struct engine *e, struct http_exchange *ex,
+                          const struct params *p, struct eng_session *s)
+{
+    bool upgrade = engine_is_upgrade(e, &ex->request);
+    bool v3 = revision_is_3(ex->request.query);
+    sio_str transport = str_of(eng_transport(s));
+    sio_connection_error error = { .code = EIO_REFUSED_BAD_REQUEST };
+
+    if (!upgrade && (!str_eq(p->transport, transport) || s->websocket)) {
+        error.name = "TRANSPORT_MISMATCH";
+        error.transport = p->transport;
+        error.previous_transport = transport;
+    } else if (v3 != s->v3) {
+        error.name = "PROTOCOL_MISMATCH";
+        error.protocol = revision(v3);
+        error.previous_protocol = revision(s->v3);
+    } else {
+        return true;
+    }
+    engine_refuse(e, ex, &error);
+    return false;
+}
+
 static void handle_known(struct engine *e, struct http_exchange *ex,
-                         const struct params *p, bool upgrade)
+                         const struct params *p)
 {
     struct eng_session *s = session_find(e, p->sid);
     sio_str method = ex->request.method;
 
     if (!s)
-        engine_refuse(e, ex, EIO_REFUSED_UNKNOWN_SID, p->sid);
-    else if (!upgrade && !str_eq(p->transport, str_of(eng_transport(s))))
-        engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST,
-                      STR("TRANSPORT_MISMATCH"));
-    else if (revision_is_3(ex->request.query) != s->v3)
-        engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST, STR("PROTOCOL_MISMATCH"));
-    else if (upgrade)
+        engine_refuse(e, ex,
+                      &(sio_connection_error){ .code = EIO_REFUSED_UNKNOWN_SID,
+                                               .sid = p->sid });
+    else if (!check_session(e, ex, p, s))
+        return;
+    else if (engine_is_upgrade(e, &ex->request))
         upgrade_begin(s, ex);
-    else if (str_eq(p->transport, STR("websocket")))
-        engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST,
-                      STR("TRANSPORT_MISMATCH"));
     else if (str_eq(method, STR("GET")))
         polling_get(s, ex);
     else if (str_eq(method, STR("POST")))
@@ -254,20 +225,27 @@ static bool wants_websocket(const struct http_exchange *ex)
                   STR("websocket"));
 }
 
-void engine_admit(struct engine *e, struct http_exchange *ex)
+void engine_open(struct engine *e, struct http_exchange *ex, sio_str sid)
 {
-    char text[PARAM_MAX];
-    sio_str query = ex->request.query;
-
-    if (revision_is_3(query) && !e->options.allow_eio3)
-        engine_refuse(e, ex, EIO_REFUSED_UNSUPPORTED_PROTOCOL,
-                      param(query, STR("EIO"), text));
-    else if (e->shut)
+    if (e->shut)
         http_respond_text(ex, 503, "Service Unavailable", true);
     else if (wants_websocket(ex))
-        websocket_handshake(e, ex);
+        websocket_handshake(e, ex, sid);
     else
-        polling_handshake(e, ex);
+        polling_handshake(e, ex, sid);
+}
+
+void engine_admit(struct engine *e, struct http_exchange *ex)
+{
+    if (revision_is_3(ex->request.query) && !e->options.allow_eio3)
+        engine_refuse(
+            e, ex,
+            &(sio_connection_error){ .code = EIO_REFUSED_UNSUPPORTED_PROTOCOL,
+                                     .protocol = revision(true) });
+    else if (e->options.generate_id && !e->shut)
+        hooks_ask_id(e, ex);
+    else
+        engine_open(e, ex, (sio_str){ NULL, 0 });
 }
 
 /* A browser tells the truth about its page's origin; who is no browser sends
@@ -286,16 +264,21 @@ static bool origin_is_allowed(const struct engine *e,
 }
 
 static void handle_new(struct engine *e, struct http_exchange *ex,
-                       const struct params *p, bool upgrade)
+                       const struct params *p)
 {
+    bool upgrade = engine_is_upgrade(e, &ex->request);
+
     if (!str_eq(ex->request.method, STR("GET")))
-        engine_refuse(e, ex, EIO_REFUSED_BAD_HANDSHAKE_METHOD,
-                      ex->request.method);
+        refuse(e, ex, EIO_REFUSED_BAD_HANDSHAKE_METHOD, NULL);
     else if (str_eq(p->transport, STR("websocket")) && !upgrade)
-        engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST,
-                      STR("TRANSPORT_HANDSHAKE_ERROR"));
+        refuse(e, ex, EIO_REFUSED_BAD_REQUEST, "TRANSPORT_HANDSHAKE_ERROR");
     else if (!origin_is_allowed(e, ex))
-        engine_refuse(e, ex, EIO_REFUSED_FORBIDDEN, STR("ORIGIN_NOT_ALLOWED"));
+        engine_refuse(
+            e, ex,
+            &(sio_connection_error){
+                .code = EIO_REFUSED_FORBIDDEN,
+                .name = "ORIGIN_NOT_ALLOWED",
+                .origin = http_field_value(&ex->request, STR("origin")) });
     else if (e->options.allow_request)
         hooks_ask(e, ex);
     else
@@ -312,31 +295,40 @@ static void handle_polling_upgrade(struct engine *e, struct http_exchange *ex)
         websocket_close(ws, WS_CLOSE_NO_STATUS);
 }
 
-bool eng_handle(struct engine *e, struct http_exchange *ex)
+void engine_check(struct engine *e, struct http_exchange *ex)
 {
     const struct http_request *r = &ex->request;
-    bool upgrade = r->upgrade && (e->options.transports & ENG_WEBSOCKET);
+    sio_str origin = http_field_value(r, STR("origin"));
     struct params p;
 
-    if (!str_starts(r->target, e->options.path))
-        return false;
-    if (is_preflight(e, r)) {
-        if (upgrade)
-            http_drop(ex); /* as Node: nobody asks that */
-        else
-            respond_preflight(e, ex);
-        return true;
-    }
     read_params(&p, r->query);
     if (!transport_bit(e, p.transport))
-        engine_refuse(e, ex, EIO_REFUSED_UNKNOWN_TRANSPORT, p.transport);
-    else if (!origin_is_valid(http_field_value(r, STR("origin"))))
-        engine_refuse(e, ex, EIO_REFUSED_BAD_REQUEST, STR("INVALID_ORIGIN"));
-    else if (upgrade && str_eq(p.transport, STR("polling")))
+        engine_refuse(
+            e, ex,
+            &(sio_connection_error){ .code = EIO_REFUSED_UNKNOWN_TRANSPORT,
+                                     .transport = p.transport });
+    else if (!origin_is_valid(origin))
+        engine_refuse(e, ex,
+                      &(sio_connection_error){ .code = EIO_REFUSED_BAD_REQUEST,
+                                               .name = "INVALID_ORIGIN",
+                                               .origin = origin });
+    else if (engine_is_upgrade(e, r) && str_eq(p.transport, STR("polling")))
         handle_polling_upgrade(e, ex);
     else if (p.sid.n)
-        handle_known(e, ex, &p, upgrade);
+        handle_known(e, ex, &p);
     else
-        handle_new(e, ex, &p, upgrade);
+        handle_new(e, ex, &p);
+}
+
+bool eng_handle(struct engine *e, struct http_exchange *ex)
+{
+    if (!str_starts(ex->request.target, e->options.path))
+        return false;
+    if (e->middlewares || e->options.cors_request)
+        calls_run(e, ex);
+    else if (http_cors_is_preflight(&e->options.cors, &ex->request))
+        respond_preflight(e, ex);
+    else
+        engine_check(e, ex);
     return true;
 }

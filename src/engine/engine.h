@@ -28,7 +28,7 @@
 #include "src/http/websocket.h"
 #include "src/net/random.h"
 
-#define ENG_SID_LEN NET_ID_LEN  /* characters */
+#define ENG_SID_LEN NET_ID_LEN  /* characters, unless generate_id makes it */
 #define ENG_OPEN_MAX 1024       /* bytes of an OPEN packet */
 #define ENG_NOOP_MS 100         /* between NOOPs while an upgrade probes */
 #define ENG_POLL_CLOSE_MS 30000 /* a close packet waits so long for a poll */
@@ -55,7 +55,9 @@ struct eng_options {
     size_t http_compression_threshold;   /* bytes */
     sio_str initial_packet;              /* "4..."; p NULL: none */
     /* <sio/hooks.h>; may be NULL */
+    void (*cors_request)(sio_http_call *call, void *user);
     void (*allow_request)(sio_handshake *handshake, void *user);
+    void (*generate_id)(sio_handshake *handshake, void *user);
     void (*on_headers)(sio_headers *headers, void *user);
     void (*on_connection_error)(const sio_connection_error *error, void *user);
     void *hook_user;
@@ -108,6 +110,7 @@ struct engine {
     size_t buffered; /* bytes that wait for polls */
     struct http_compressor compressor;
     uint64_t handshakes, refused;
+    struct eng_middleware *middlewares, **middlewares_end; /* see call.h */
 };
 
 /* `options` (and the strings in it) must live as long as the engine. SIO_OK or
@@ -125,6 +128,16 @@ void eng_destroy(struct engine *e);
 
 /* Take the exchange if its target lies under options.path. */
 bool eng_handle(struct engine *e, struct http_exchange *ex);
+
+/* Call `fn` for each exchange that eng_handle() takes: <sio/hooks.h>. SIO_OK or
+ * SIO_E_NOMEM. */
+int eng_use(struct engine *e, sio_http_call_fn fn, void *user);
+
+/* What options.cors_request says about an exchange of another handler, who gets
+ * it in `then`, at once or later; not when that was a preflight or a failure:
+ * they are answered here. */
+void eng_cors(struct engine *e, struct http_exchange *ex,
+              void (*then)(void *self, struct http_exchange *ex), void *self);
 
 /* Fields for any answer under the path (CORS); slices of the request. Returns
  * how many. */

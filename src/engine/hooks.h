@@ -11,9 +11,12 @@
 #include "protocol/base/arena.h"
 #include "src/engine/engine.h"
 
-/* Ask the program; it decides now or later, and then engine_admit() or
+/* Ask the program whether; it decides now or later, and then engine_admit() or
  * engine_refuse() goes on with the exchange. */
 void hooks_ask(struct engine *e, struct http_exchange *ex);
+
+/* Ask it for a session id; then comes engine_open() or engine_refuse(). */
+void hooks_ask_id(struct engine *e, struct http_exchange *ex);
 
 /* The fields that the program adds to one answer. */
 struct sio_headers {

@@ -96,21 +96,22 @@ static void respond_empty(const struct engine *e, struct http_exchange *ex,
 static sio_str cookie_of(const struct eng_session *s, char out[HTTP_COOKIE_MAX])
 {
     const struct eng_options *o = &s->engine->options;
+    sio_str sid = str_of(s->sid);
     size_t n = o->cookie_name.n;
 
     if (!o->cookie_name.p)
         return STR("");
     memcpy(out, o->cookie_name.p, n);
     out[n++] = '=';
-    memcpy(out + n, s->sid, ENG_SID_LEN);
-    n += ENG_SID_LEN;
+    memcpy(out + n, sid.p, sid.n);
+    n += sid.n;
     memcpy(out + n, o->cookie_attributes.p, o->cookie_attributes.n);
     return (sio_str){ out, n + o->cookie_attributes.n };
 }
 
-void polling_handshake(struct engine *e, struct http_exchange *ex)
+void polling_handshake(struct engine *e, struct http_exchange *ex, sio_str sid)
 {
-    struct eng_session *s = session_new(e, ex);
+    struct eng_session *s = session_new(e, ex, sid);
     char cookie[HTTP_COOKIE_MAX];
     struct eng_body body;
 
@@ -326,6 +327,7 @@ void polling_post(struct eng_session *s, struct http_exchange *ex)
     ex->ops = &arriving_post;
     ex->self = s;
     ex->max_body = s->engine->options.max_payload;
+    http_take_body(ex);
 }
 
 void polling_detach(struct eng_session *s)

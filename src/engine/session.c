@@ -14,16 +14,28 @@
 
 #include <stdlib.h>
 
-struct eng_session *session_new(struct engine *e, struct http_exchange *ex)
+/* `sid` p NULL: one like Node's. */
+static int set_sid(struct eng_session *s, sio_str sid)
 {
-    struct eng_session *s = calloc(1, sizeof *s);
+    if (!sid.p)
+        return net_random_id(s->sid, &s->engine->sid_counter);
+    memcpy(s->sid, sid.p, sid.n);
+    s->sid[sid.n] = 0;
+    return SIO_OK;
+}
+
+struct eng_session *session_new(struct engine *e, struct http_exchange *ex,
+                                sio_str sid)
+{
+    const size_t length = sid.p ? sid.n : ENG_SID_LEN;
+    struct eng_session *s = calloc(1, sizeof *s + length + 1);
 
     if (!s)
         return NULL;
     s->engine = e;
     s->state = EIO_OPENING;
     s->request = http_request_copy(&ex->request);
-    if (!s->request || net_random_id(s->sid, &e->sid_counter) < 0) {
+    if (!s->request || set_sid(s, sid) < 0) {
         free(s->request);
         free(s);
         return NULL;

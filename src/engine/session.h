@@ -23,7 +23,6 @@ struct eng_session {
     struct engine *engine;
     void *user;
     enum eio_state state;
-    char sid[ENG_SID_LEN + 1];
 
     bool awaiting_pong;
     bool pong_extended;         /* other traffic has restarted the wait once */
@@ -48,6 +47,7 @@ struct eng_session {
     const struct http_request *carrier;
     struct net_address peer;
     struct net_deferred cleanup;
+    char sid[]; /* with a NUL */
 };
 
 /* Answers to a poll that bring no message. */
@@ -70,8 +70,10 @@ struct eng_ws {
 
 /* --- session.c --- */
 
-/* NULL: out of memory or randomness. Not open yet. */
-struct eng_session *session_new(struct engine *e, struct http_exchange *ex);
+/* `sid` p NULL: one is made. NULL: out of memory or randomness. Not open yet.
+ */
+struct eng_session *session_new(struct engine *e, struct http_exchange *ex,
+                                sio_str sid);
 
 /* Register, start the heartbeat, tell the upper layer. False: closed again. */
 bool session_open(struct eng_session *s, enum eio_event how);
@@ -99,7 +101,7 @@ void session_pong_missing(struct net_timer *timer);
 void session_poll_never_came(struct net_timer *timer);
 
 /* --- polling.c --- */
-void polling_handshake(struct engine *e, struct http_exchange *ex);
+void polling_handshake(struct engine *e, struct http_exchange *ex, sio_str sid);
 void polling_get(struct eng_session *s, struct http_exchange *ex);
 void polling_post(struct eng_session *s, struct http_exchange *ex);
 void polling_send(struct eng_session *s, enum eio_type type, sio_str data);
@@ -110,7 +112,8 @@ void polling_answer(struct eng_session *s, enum eng_control what);
 void polling_detach(struct eng_session *s);
 
 /* --- websocket.c --- */
-void websocket_handshake(struct engine *e, struct http_exchange *ex);
+void websocket_handshake(struct engine *e, struct http_exchange *ex,
+                         sio_str sid);
 /* Answer 101; NULL when the request was refused (and answered). */
 struct eng_ws *websocket_accept(struct engine *e, struct http_exchange *ex,
                                 struct eng_session *s);
@@ -133,12 +136,19 @@ void upgrade_timed_out(struct net_timer *timer);
 void upgrade_noop(struct net_timer *timer);
 
 /* --- engine.c --- */
+/* Is it an upgrade, and are we willing? */
+bool engine_is_upgrade(const struct engine *e, const struct http_request *r);
+/* A request under the path that no middleware has answered. */
+void engine_check(struct engine *e, struct http_exchange *ex);
 /* The rest of a handshake that nothing speaks against so far. */
 void engine_admit(struct engine *e, struct http_exchange *ex);
-/* `message` NULL: "Forbidden". */
-void engine_forbid(struct engine *e, struct http_exchange *ex,
-                   const char *message);
+/* The last of it. `sid` p NULL: one is made. */
+void engine_open(struct engine *e, struct http_exchange *ex, sio_str sid);
+
+/* --- refuse.c --- */
+/* Tell why, and answer. Of *error the code is set and what belongs to it; the
+ * rest is filled in. */
 void engine_refuse(struct engine *e, struct http_exchange *ex,
-                   enum eio_refusal code, sio_str context);
+                   sio_connection_error *error);
 
 #endif

@@ -198,9 +198,10 @@ struct eng_ws *websocket_accept(struct engine *e, struct http_exchange *ex,
     return ws;
 }
 
-void websocket_handshake(struct engine *e, struct http_exchange *ex)
+void websocket_handshake(struct engine *e, struct http_exchange *ex,
+                         sio_str sid)
 {
-    struct eng_session *s = session_new(e, ex);
+    struct eng_session *s = session_new(e, ex, sid);
     struct grow open;
 
     if (!s) {

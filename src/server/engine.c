@@ -15,7 +15,8 @@ struct sio_engine {
     struct eng_ops ops; /* what nobody handles is NULL */
     sio_engine_handlers handlers;
     void *user;
-    struct arena strings; /* copies of the options' */
+    struct arena strings;           /* copies of the options' */
+    struct http_patterns *patterns; /* of CORS */
 };
 
 /* A sio_session is an eng_session seen from outside. */
@@ -152,6 +153,7 @@ static void take_handlers(sio_engine *e, const sio_engine_handlers *given)
 static void engine_free(sio_engine *e)
 {
     arena_free(&e->strings);
+    http_patterns_free(e->patterns);
     free(e);
 }
 
@@ -181,6 +183,7 @@ sio_engine *sio_engine_new(sio_server *server, const sio_options *options,
                    wrong ? wrong : sio_strerror(SIO_E_NOMEM));
         goto fail;
     }
+    e->patterns = eng.cors.patterns;
     if (eng_init(&e->engine, &server->loop, &eng, &e->ops, e) < 0)
         goto fail;
     list_append(&server->engines, &e->node);
@@ -188,6 +191,11 @@ sio_engine *sio_engine_new(sio_server *server, const sio_options *options,
 fail:
     engine_free(e);
     return NULL;
+}
+
+int sio_engine_use_http(sio_engine *engine, sio_http_call_fn fn, void *user)
+{
+    return eng_use(&engine->engine, fn, user);
 }
 
 void sio_engine_close(sio_engine *engine)

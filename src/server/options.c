@@ -72,13 +72,21 @@ static bool good_list(const char *const *texts, size_t count)
     return true;
 }
 
+static bool has_list(const sio_options *o)
+{
+    return o->cors_origins || o->cors_origin_patterns;
+}
+
 static const char *check_cors(const sio_options *o)
 {
-    int kinds =
-        (o->cors_origin != NULL) + (o->cors_origins != NULL) + o->cors_reflect;
+    int kinds = (o->cors_origin != NULL) + has_list(o) + o->cors_reflect +
+                (o->cors_request != NULL);
 
     if (kinds > 1)
-        return "cors_origin, cors_origins, cors_reflect: one of them";
+        return "cors_origin, cors_origins with cors_origin_patterns, "
+               "cors_reflect, cors_request: one of them";
+    if (!good_list(o->cors_origin_patterns, o->cors_origin_pattern_count))
+        return "cors_origin_patterns: must not hold NULL or line ends";
     if (!good_list(o->cors_origins, o->cors_origin_count))
         return "cors_origins: must not hold NULL or line ends";
     if (!good_list(o->allowed_origins, o->allowed_origin_count))
@@ -239,6 +247,24 @@ static const sio_str *copy_list(struct arena *a, const char *const *texts,
     return list;
 }
 
+static int read_patterns(const sio_options *o, struct http_cors *cors,
+                         const char **wrong)
+{
+    struct http_patterns *p = NULL;
+    size_t which;
+    int r;
+
+    if (!o->cors_origin_patterns)
+        return SIO_OK;
+    r = http_patterns_new(&p, o->cors_origin_patterns,
+                          o->cors_origin_pattern_count, &which);
+    if (r == SIO_E_INVAL)
+        *wrong = "cors_origin_patterns: must be POSIX extended regular "
+                 "expressions";
+    cors->patterns = p;
+    return r;
+}
+
 static int read_cors(const sio_options *o, struct arena *a,
                      struct http_cors *cors)
 {
@@ -249,7 +275,7 @@ static int read_cors(const sio_options *o, struct arena *a,
         snprintf(age, sizeof age, "%" PRId64, o->cors_max_age_s);
     *cors = (struct http_cors){
         .kind = o->cors_reflect                    ? HTTP_CORS_REFLECT
-                : o->cors_origins                  ? HTTP_CORS_LIST
+                : has_list(o)                      ? HTTP_CORS_LIST
                 : !o->cors_origin                  ? HTTP_CORS_OFF
                 : strcmp(o->cors_origin, "*") == 0 ? HTTP_CORS_ANY
                                                    : HTTP_CORS_FIXED,
@@ -286,7 +312,7 @@ static int read_cookie(const sio_options *o, struct arena *a,
 
     if (!o->cookie_name)
         return SIO_OK;
-    grow_init(&attributes, HTTP_COOKIE_MAX - ENG_SID_LEN - 2);
+    grow_init(&attributes, HTTP_COOKIE_MAX - SIO_ID_MAX - 2);
     r = http_cookie_attributes(&attributes, &cookie);
     if (r == SIO_OK && cookie.name.n + attributes.len > attributes.max)
         r = SIO_E_LIMIT;
@@ -326,7 +352,9 @@ int options_for_engine(const sio_options *o, struct arena *strings,
                                  (uint8_t)o->client_max_window_bits } },
         .http_compression = o->http_compression,
         .http_compression_threshold = o->http_compression_threshold,
+        .cors_request = o->cors_request,
         .allow_request = o->allow_request,
+        .generate_id = o->generate_id,
         .on_headers = o->on_headers,
         .on_connection_error = o->on_connection_error,
         .hook_user = o->hook_user,
@@ -343,6 +371,8 @@ int options_for_engine(const sio_options *o, struct arena *strings,
             *wrong = "cookie_name, cookie_path, cookie_domain: cannot stand in "
                      "a Set-Cookie field, or too long";
     }
+    if (r == SIO_OK) /* the last: nothing fails behind it */
+        r = read_patterns(o, &out->cors, wrong);
     return r;
 }
 

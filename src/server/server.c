@@ -38,19 +38,43 @@ void server_log(sio_server *server, sio_log_level level, const char *fmt, ...)
 
 /* -------------------------------------------------------------- requests -- */
 
-/* /socket.io/socket.io.js and its siblings. */
+static void answer_unmatched(sio_server *server, struct http_exchange *ex)
+{
+    (void)server;
+    http_respond(ex, &(struct http_response){ .status = 404 });
+}
+
 static bool serve_bundle(sio_server *server, struct http_exchange *ex)
 {
     sio_str path = ex->request.path, base = server->path;
     struct http_field fields[ENG_FIELDS];
-    size_t n;
+    size_t n = engine_fields(&server->hub.shard.engine, ex, fields);
 
-    if (!server->bundle.folder || !str_starts(path, base))
-        return false;
-    n = engine_fields(&server->hub.shard.engine, ex, fields);
     return http_serve_bundle(&server->bundle, ex,
                              (sio_str){ path.p + base.n, path.n - base.n },
                              fields, n);
+}
+
+/* CORS has been decided. */
+static void on_bundle(void *self, struct http_exchange *ex)
+{
+    if (!serve_bundle(self, ex))
+        answer_unmatched(self, ex);
+}
+
+/* /socket.io/socket.io.js and its siblings. */
+static bool bundle_handle(sio_server *server, struct http_exchange *ex)
+{
+    sio_str path = ex->request.path, base = server->path;
+
+    if (!str_starts(path, base) ||
+        !http_is_bundle(&server->bundle,
+                        (sio_str){ path.p + base.n, path.n - base.n }))
+        return false;
+    if (!server->options.cors_request)
+        return serve_bundle(server, ex);
+    eng_cors(&server->hub.shard.engine, ex, on_bundle, server);
+    return true;
 }
 
 static bool serve_files(sio_server *server, struct http_exchange *ex)
@@ -69,11 +93,12 @@ static void on_request(void *self, struct http_exchange *ex)
 {
     sio_server *server = self;
 
-    if (serve_bundle(server, ex) || eng_handle(&server->hub.shard.engine, ex) ||
+    if (bundle_handle(server, ex) ||
+        eng_handle(&server->hub.shard.engine, ex) ||
         engines_handle(server, ex) || endpoints_handle(server, ex) ||
         routes_handle(server, ex) || serve_files(server, ex))
         return;
-    http_respond(ex, &(struct http_response){ .status = 404 });
+    answer_unmatched(server, ex);
 }
 
 static void on_refused(void *self, const struct net_address *peer, int status,
@@ -160,6 +185,7 @@ no_http:
 static void free_copies(sio_server *server)
 {
     arena_free(&server->strings);
+    http_patterns_free(server->patterns);
     http_bundle_close(&server->bundle);
     free(server);
 }
@@ -194,6 +220,7 @@ sio_server *server_new(const sio_options *options,
     server->stop_mail.run = stop_now;
     net_alarm_init(&server->stop_alarm, stop_look);
     r = options_for_engine(&server->options, &server->strings, &eng, &wrong);
+    server->patterns = eng.cors.patterns;
     server->path = eng.path;
     if (r == SIO_OK && server->options.client_dir)
         r = http_bundle_open(&server->bundle, server->options.client_dir);
@@ -299,6 +326,11 @@ void sio_stop(sio_server *server)
 }
 
 /* ------------------------------------------------------------------ rest -- */
+
+int sio_use_http(sio_server *server, sio_http_call_fn fn, void *user)
+{
+    return eng_use(&server->hub.shard.engine, fn, user);
+}
 
 sio_namespace *sio_of(sio_server *server, const char *name)
 {

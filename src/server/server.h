@@ -31,6 +31,7 @@ struct sio_server {
     struct arena strings;      /* copies of the options' */
     sio_str path;              /* "/socket.io/" */
     struct http_bundle bundle; /* its folder NULL: none is served */
+    struct http_patterns *patterns; /* of CORS */
     struct net_loop loop;
     struct http_server http;
     struct so_hub hub;

@@ -78,14 +78,15 @@ int so_client2_connect(struct sp_packet *p, struct grow *auth)
 size_t so_client2_id(const struct so_client *client, sio_str nsp, char *out)
 {
     const size_t prefix = str_eq(nsp, STR("/")) ? 0 : nsp.n + 1;
+    sio_str sid = str_of(eng_sid(client->session));
 
     if (out && prefix) {
         memcpy(out, nsp.p, nsp.n);
         out[nsp.n] = '#';
     }
     if (out)
-        memcpy(out + prefix, eng_sid(client->session), ENG_SID_LEN);
-    return prefix + ENG_SID_LEN;
+        memcpy(out + prefix, sid.p, sid.n);
+    return prefix + sid.n;
 }
 
 int so_client2_error(struct grow *out, struct sp_attachments *bin,

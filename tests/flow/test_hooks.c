@@ -220,20 +220,46 @@ static void test_headers(struct world *w)
     close_server(w);
 }
 
-/* ------------------------------------------------------- connection errors --
- */
+/* ---------------------------------------------------- connection errors -- */
 
-static char errors[512];
+static char errors[1024];
 
-static void on_error(const sio_connection_error *error, void *user)
+__attribute__((format(printf, 1, 2))) static void note(const char *fmt, ...)
 {
     size_t have = strlen(errors);
+    va_list ap;
 
+    va_start(ap, fmt);
+    vsnprintf(errors + have, sizeof errors - have, fmt, ap);
+    va_end(ap);
+}
+
+static void note_str(const char *name, sio_str s)
+{
+    if (s.p)
+        note(" %s=%.*s", name, (int)s.n, s.p);
+}
+
+/* "code message (context) field=value ...;", of the fields that are there. */
+static void on_error(const sio_connection_error *error, void *user)
+{
     CHECK(user == &asked, "user");
     CHECK(strcmp(error->address, "127.0.0.1") == 0, "%s", error->address);
-    snprintf(errors + have, sizeof errors - have, "%d %s (%s) %.*s;",
-             error->code, error->message, error->context, (int)error->method.n,
-             error->method.p);
+    CHECK(str_starts(error->url, STR("/socket.io/?")), "url");
+    note("%d %s (%s)", error->code, error->message, error->context);
+    if (error->name)
+        note(" name=%s", error->name);
+    note_str("transport", error->transport);
+    note_str("previous_transport", error->previous_transport);
+    note_str("sid", error->sid);
+    if (error->protocol)
+        note(" protocol=%d", error->protocol);
+    if (error->previous_protocol)
+        note(" previous_protocol=%d", error->previous_protocol);
+    note_str("origin", error->origin);
+    if (error->error)
+        note(" error=%s", error->error);
+    note(" %.*s;", (int)error->method.n, error->method.p);
 }
 
 static void refuse_all(sio_handshake *handshake, void *user)
@@ -242,37 +268,45 @@ static void refuse_all(sio_handshake *handshake, void *user)
     sio_refuse(handshake, "Thou shall not pass");
 }
 
+static void open_for_errors(sio_options *o)
+{
+    sio_options_init(o);
+    o->on_connection_error = on_error;
+    o->hook_user = &asked;
+    errors[0] = 0;
+}
+
 static void test_connection_errors(struct world *w)
 {
     static const struct {
         const char *name, *method, *query, *want;
     } rows[] = {
-        { "E1", "GET", "transport=tobi", "0 Transport unknown (tobi) GET;" },
+        { "E1", "GET", "transport=tobi",
+          "0 Transport unknown (tobi) transport=tobi GET;" },
         { "E10", "GET", "transport=__proto__",
-          "0 Transport unknown (__proto__) GET;" },
+          "0 Transport unknown (__proto__) transport=__proto__ GET;" },
         { "no line end gets into a log", "GET", "transport=a%0d%0ab",
-          "0 Transport unknown (a??b) GET;" },
+          "0 Transport unknown (a??b) transport=a\r\nb GET;" },
+        { "none given", "GET", "", "0 Transport unknown () transport= GET;" },
         { "E3", "GET", "transport=polling&sid=test",
-          "1 Session ID unknown (test) GET;" },
+          "1 Session ID unknown (test) sid=test GET;" },
         { "E44", "OPTIONS", "EIO=4&transport=polling",
           "2 Bad handshake method (OPTIONS) OPTIONS;" },
         { "E41", "GET", "EIO=4&transport=websocket",
-          "3 Bad request (TRANSPORT_HANDSHAKE_ERROR) GET;" },
+          "3 Bad request (TRANSPORT_HANDSHAKE_ERROR) "
+          "name=TRANSPORT_HANDSHAKE_ERROR GET;" },
         { "E5", "GET", "EIO=4&transport=polling",
-          "4 Forbidden (Thou shall not pass) GET;" },
+          "4 Forbidden (Thou shall not pass) error=Thou shall not pass GET;" },
     };
     sio_options o;
 
-    sio_options_init(&o);
-    o.on_connection_error = on_error;
-    o.allow_request = refuse_all;
-    o.hook_user = &asked;
     for (size_t i = 0; i < COUNT(rows); i++) {
         char target[128];
         int status;
 
         T_CASE("connection_error: %s", rows[i].name);
-        errors[0] = 0;
+        open_for_errors(&o);
+        o.allow_request = refuse_all;
         CHECK(world_open(w, &o), "no server");
         snprintf(target, sizeof target, "/socket.io/?%s", rows[i].query);
         world_request(w, rows[i].method, target, NULL, &status);
@@ -281,11 +315,97 @@ static void test_connection_errors(struct world *w)
     }
 
     T_CASE("connection_error: E45");
-    errors[0] = 0;
-    o.allow_request = NULL;
+    open_for_errors(&o);
     CHECK(world_open(w, &o), "no server");
     world_get(w, "EIO=3&transport=polling");
-    CHECK_MATCH(errors, "5 Unsupported protocol version (3) GET;");
+    CHECK_MATCH(errors, "5 Unsupported protocol version (3) protocol=3 GET;");
+    close_server(w);
+
+    T_CASE("connection_error: nobody listens");
+    CHECK(world_open(w, NULL), "no server");
+    CHECK_MATCH(world_get(w, "transport=tobi"), "{\"code\":0,*");
+    close_server(w);
+}
+
+/* Of a session that there is. */
+static void test_mismatches(struct world *w)
+{
+    char sid[24], query[128];
+    sio_options o;
+
+    open_for_errors(&o);
+    o.allow_eio3 = true;
+    CHECK(world_open(w, &o), "no server");
+    CHECK(world_session(w, sid), "refused");
+
+    T_CASE("connection_error: E37 both transports");
+    errors[0] = 0;
+    snprintf(query, sizeof query, "EIO=4&transport=websocket&sid=%s", sid);
+    CHECK_MATCH(world_get(w, query), "{\"code\":3,*");
+    CHECK_MATCH(errors, "3 Bad request "
+                        "(TRANSPORT_MISMATCH: websocket, not polling) "
+                        "name=TRANSPORT_MISMATCH transport=websocket "
+                        "previous_transport=polling GET;");
+
+    T_CASE("connection_error: CVE-2026-102599 both revisions");
+    errors[0] = 0;
+    snprintf(query, sizeof query, "EIO=3&transport=polling&sid=%s", sid);
+    CHECK_MATCH(world_get(w, query), "{\"code\":3,*");
+    CHECK_MATCH(errors, "3 Bad request (PROTOCOL_MISMATCH: 3, not 4) "
+                        "name=PROTOCOL_MISMATCH protocol=3 "
+                        "previous_protocol=4 GET;");
+    errors[0] = 0;
+    snprintf(query, sizeof query, "EIO=3&transport=websocket&sid=%s", sid);
+    CHECK(world_websocket(w, query) < 0, "upgraded");
+    CHECK_MATCH(errors, "3 Bad request (PROTOCOL_MISMATCH: 3, not 4) *");
+    world_advance(w, 60000);
+    close_server(w);
+}
+
+/* A parser that is more lenient than ours: it lets a "\n" through. */
+static const struct http_server_ops *real_ops;
+
+static void on_lenient_request(void *self, struct http_exchange *ex)
+{
+    for (size_t i = 0; i < ex->request.field_count; i++) {
+        const struct http_field *f = &ex->request.fields[i];
+        char *at = f->value.n ? memchr(f->value.p, '@', f->value.n) : NULL;
+
+        if (at && str_eq(f->name, STR("origin")))
+            *at = '\n';
+    }
+    real_ops->on_request(self, ex);
+}
+
+static void test_invalid_origin(struct world *w)
+{
+    struct http_server_ops lenient;
+    sio_options o;
+
+    T_CASE("connection_error: E43 INVALID_ORIGIN with the origin as it came");
+    open_for_errors(&o);
+    CHECK(world_open(w, &o), "no server");
+    real_ops = w->server->http.ops;
+    lenient = *real_ops;
+    lenient.on_request = on_lenient_request;
+    w->server->http.ops = &lenient;
+    CHECK_MATCH(world_raw(w, "GET /socket.io/?EIO=4&transport=polling "
+                             "HTTP/1.1\r\nHost: x\r\n"
+                             "Origin: http://a@b\r\n\r\n"),
+                "HTTP/1.1 400 *{\"code\":3,\"message\":\"Bad request\"}");
+    CHECK_MATCH(errors, "3 Bad request (INVALID_ORIGIN: http://a?b) "
+                        "name=INVALID_ORIGIN origin=http://a\nb GET;");
+    close_server(w);
+
+    T_CASE("connection_error: an origin that may not connect");
+    open_for_errors(&o);
+    o.allowed_origins = (const char *const[]){ "http://a.b" };
+    o.allowed_origin_count = 1;
+    CHECK(world_open(w, &o), "no server");
+    world_raw(w, "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\n"
+                 "Host: x\r\nOrigin: http://c.d\r\n\r\n");
+    CHECK_MATCH(errors, "4 Forbidden (ORIGIN_NOT_ALLOWED: http://c.d) "
+                        "name=ORIGIN_NOT_ALLOWED origin=http://c.d GET;");
     close_server(w);
 }
 
@@ -350,6 +470,8 @@ int main(void)
     test_later(&w);
     test_headers(&w);
     test_connection_errors(&w);
+    test_mismatches(&w);
+    test_invalid_origin(&w);
     test_allowed_origins(&w);
     return t_done();
 }
