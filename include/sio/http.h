@@ -12,7 +12,7 @@
  * must call exactly once, at once or later; if the client goes away in between,
  * that call just frees the request. After sio_server_free() it must not be
  * made. Socket.IO's own path comes first, then routes, then files; what matches
- * nothing is answered 404.
+ * nothing is answered unmatched_status of sio_options.
  *
  * SPDX-License-Identifier: MIT
  */

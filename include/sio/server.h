@@ -43,7 +43,11 @@ enum { SIO_TRANSPORT_POLLING = 1, SIO_TRANSPORT_WEBSOCKET = 2 };
 typedef struct sio_options {
     size_t size; /* sizeof(sio_options) in the caller's build */
 
-    const char *path;            /* "/socket.io": where clients connect */
+    /* "/socket.io": where clients connect. A request is for us when its target
+     * begins with the path: byte for byte, case-sensitive, not decoded. */
+    const char *path;
+    bool add_trailing_slash; /* true: the path ends in "/", given or not; false:
+                                "/socket.iox" is ours, too */
     uint32_t ping_interval_ms;   /* 25000; at least 1 */
     uint32_t ping_timeout_ms;    /* 20000; at least 1 */
     uint32_t upgrade_timeout_ms; /* 10000: for a WebSocket to complete */
@@ -123,6 +127,14 @@ typedef struct sio_options {
 
     /* A first message that every session gets behind its OPEN packet; text. */
     const char *initial_packet; /* NULL */
+
+    /* What nothing on the port handles. An upgrade is ended without a byte when
+     * the timeout is over; with destroy_upgrade false it is left open, for 5
+     * minutes at most. Any other request is answered unmatched_status: 404 as
+     * Socket.IO does, 501 as plain Engine.IO does in Node. */
+    bool destroy_upgrade;                /* true */
+    uint32_t destroy_upgrade_timeout_ms; /* 1000; at least 1 */
+    int unmatched_status;                /* 404; or 400 to 599 */
 
     /* NULL; folder of socket.io.js and its siblings, served under path: npm has
      * it as socket.io/client-dist. */

@@ -167,10 +167,12 @@ sio_engine *sio_engine_new(sio_server *server, const sio_options *options,
 
     if (!e)
         return NULL;
-    options_read(&o, options);
+    wrong = options_read(&o, options) ? NULL
+                                      : "size: sio_options_init() comes first";
     if (!options)
         o.path = "/engine.io";
-    wrong = options_check(&o);
+    if (!wrong)
+        wrong = options_check(&o);
     if (wrong) {
         server_log(server, SIO_LOG_ERROR, "invalid options: %s", wrong);
         goto fail;

@@ -1,5 +1,6 @@
 /*
- * options.c -- defaults and checks of sio_options, and what errors mean.
+ * options.c -- defaults of sio_options, what the engine needs of them, and what
+ * errors mean. Their checks are in check.c.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -7,10 +8,10 @@
 
 #include <sio/version.h>
 
-#include "protocol/base/utf8.h"
 #include "src/http/cookie.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 
 void sio_options_init_sized(sio_options *options, size_t size)
@@ -18,6 +19,7 @@ void sio_options_init_sized(sio_options *options, size_t size)
     sio_options d = {
         .size = size,
         .path = "/socket.io",
+        .add_trailing_slash = true,
         .ping_interval_ms = 25000,
         .ping_timeout_ms = 20000,
         .upgrade_timeout_ms = 10000,
@@ -36,6 +38,9 @@ void sio_options_init_sized(sio_options *options, size_t size)
         .deflate_level = WS_DEFLATE_DEFAULT_LEVEL,
         .http_compression = true,
         .http_compression_threshold = 1024,
+        .destroy_upgrade = true,
+        .destroy_upgrade_timeout_ms = 1000,
+        .unmatched_status = 404,
         .max_attachments = 10,
         .max_json_depth = 1000,
         .max_buffered_amount = 16u << 20,
@@ -48,132 +53,18 @@ void sio_options_init_sized(sio_options *options, size_t size)
     memcpy(options, &d, size < sizeof d ? size : sizeof d);
 }
 
-void options_read(sio_options *out, const sio_options *given)
+bool options_read(sio_options *out, const sio_options *given)
 {
     size_t known = sizeof *out;
 
     sio_options_init(out);
     if (!given)
-        return;
+        return true;
+    if (given->size < offsetof(sio_options, add_trailing_slash))
+        return false;
     memcpy(out, given, given->size < known ? given->size : known);
     out->size = known;
-}
-
-static bool one_line(const char *s)
-{
-    return !s || !strpbrk(s, "\r\n");
-}
-
-static bool good_list(const char *const *texts, size_t count)
-{
-    for (size_t i = 0; texts && i < count; i++)
-        if (!texts[i] || !one_line(texts[i]))
-            return false;
     return true;
-}
-
-static bool has_list(const sio_options *o)
-{
-    return o->cors_origins || o->cors_origin_patterns;
-}
-
-static const char *check_cors(const sio_options *o)
-{
-    int kinds = (o->cors_origin != NULL) + has_list(o) + o->cors_reflect +
-                (o->cors_request != NULL);
-
-    if (kinds > 1)
-        return "cors_origin, cors_origins with cors_origin_patterns, "
-               "cors_reflect, cors_request: one of them";
-    if (!good_list(o->cors_origin_patterns, o->cors_origin_pattern_count))
-        return "cors_origin_patterns: must not hold NULL or line ends";
-    if (!good_list(o->cors_origins, o->cors_origin_count))
-        return "cors_origins: must not hold NULL or line ends";
-    if (!good_list(o->allowed_origins, o->allowed_origin_count))
-        return "allowed_origins: must not hold NULL or line ends";
-    if (!one_line(o->cors_origin) || !one_line(o->cors_methods) ||
-        !one_line(o->cors_allowed_headers) ||
-        !one_line(o->cors_exposed_headers))
-        return "cors_...: must not hold line ends";
-    if (o->cors_success_status < 200 || o->cors_success_status > 299)
-        return "cors_success_status: 200 to 299";
-    return NULL;
-}
-
-/* NULL, or the entry of `names` that `given` is, in any case of letters. */
-static const char *pick(const char *given, const char *const *names)
-{
-    for (; given && *names; names++)
-        if (str_eq_nocase(str_of(given), str_of(*names)))
-            return *names;
-    return NULL;
-}
-
-static const char *const priorities[] = { "Low", "Medium", "High", NULL };
-static const char *const same_sites[] = { "Lax", "Strict", "None", NULL };
-
-static const char *check_cookie(const sio_options *o)
-{
-    if (o->cookie_priority && !pick(o->cookie_priority, priorities))
-        return "cookie_priority: \"Low\", \"Medium\" or \"High\"";
-    if (o->cookie_same_site && !pick(o->cookie_same_site, same_sites))
-        return "cookie_same_site: \"Lax\", \"Strict\" or \"None\"";
-    return NULL;
-}
-
-static const char *check_deflate(const sio_options *o)
-{
-    if (o->server_max_window_bits &&
-        (o->server_max_window_bits < 9 || o->server_max_window_bits > 15))
-        return "server_max_window_bits: 0 or 9 to 15";
-    if (o->client_max_window_bits &&
-        (o->client_max_window_bits < 8 || o->client_max_window_bits > 15))
-        return "client_max_window_bits: 0 or 8 to 15";
-    if (o->deflate_level < WS_DEFLATE_DEFAULT_LEVEL || o->deflate_level > 9)
-        return "deflate_level: -1 to 9";
-    return NULL;
-}
-
-static const char *check_rest(const sio_options *o)
-{
-    const unsigned all = SIO_TRANSPORT_POLLING | SIO_TRANSPORT_WEBSOCKET;
-
-    if (o->transports == 0 || (o->transports & ~all))
-        return "transports: SIO_TRANSPORT_POLLING, _WEBSOCKET or both";
-    if (o->max_json_depth == 0 || o->max_json_depth > 1000)
-        return "max_json_depth: 1 to 1000";
-    if (o->max_attachments == 0 || o->max_attachments > 1000)
-        return "max_attachments: 1 to 1000";
-    if (o->max_buffered_amount < 4096)
-        return "max_buffered_amount: must be at least 4096 bytes";
-    if (o->loops != 1)
-        return "loops: only one loop is supported so far";
-    if (o->initial_packet &&
-        !utf8_valid(o->initial_packet, strlen(o->initial_packet)))
-        return "initial_packet: must be valid UTF-8";
-    return NULL;
-}
-
-const char *options_check(const sio_options *o)
-{
-    const char *wrong;
-
-    if (!o->path || o->path[0] != '/')
-        return "path: must begin with \"/\"";
-    if (strpbrk(o->path, "?# \t\r\n"))
-        return "path: must not hold blanks, \"?\" or \"#\"";
-    if (o->ping_interval_ms == 0 || o->ping_timeout_ms == 0)
-        return "ping_interval_ms, ping_timeout_ms: must be at least 1";
-    if (o->upgrade_timeout_ms == 0)
-        return "upgrade_timeout_ms: must be at least 1";
-    if (o->max_http_buffer_size == 0)
-        return "max_http_buffer_size: must be at least 1 byte";
-    wrong = check_cors(o);
-    if (!wrong)
-        wrong = check_cookie(o);
-    if (!wrong)
-        wrong = check_deflate(o);
-    return wrong ? wrong : check_rest(o);
 }
 
 /* --------------------------------------------------------- for the engine --
@@ -196,18 +87,21 @@ static sio_str copy(struct arena *a, const char *text, int *r)
     return (sio_str){ at, s.n };
 }
 
-/* With exactly one "/" at its end. */
-static sio_str copy_path(struct arena *a, const char *path, int *r)
+/* As Node: one "/" at the end goes, and comes again when it is wanted. */
+sio_str options_path(const sio_options *o, struct arena *strings, bool slash,
+                     int *r)
 {
-    size_t n = strlen(path);
-    char *at = arena_alloc(a, n + 2);
+    size_t n = strlen(o->path);
+    char *at = arena_alloc(strings, n + 2);
 
     if (!at) {
         *r = SIO_E_NOMEM;
         return (sio_str){ NULL, 0 };
     }
-    memcpy(at, path, n);
-    if (at[n - 1] != '/')
+    memcpy(at, o->path, n);
+    if (at[n - 1] == '/')
+        n--;
+    if (slash)
         at[n++] = '/';
     at[n] = 0;
     return (sio_str){ at, n };
@@ -245,6 +139,11 @@ static const sio_str *copy_list(struct arena *a, const char *const *texts,
     for (size_t i = 0; i < count; i++)
         list[i] = copy(a, texts[i], r);
     return list;
+}
+
+static bool has_list(const sio_options *o)
+{
+    return o->cors_origins || o->cors_origin_patterns;
 }
 
 static int read_patterns(const sio_options *o, struct http_cors *cors,
@@ -304,8 +203,8 @@ static int read_cookie(const sio_options *o, struct arena *a,
         .http_only = o->cookie_http_only,
         .secure = o->cookie_secure,
         .partitioned = o->cookie_partitioned,
-        .priority = str_of(pick(o->cookie_priority, priorities)),
-        .same_site = str_of(pick(o->cookie_same_site, same_sites)),
+        .priority = str_of(options_priority(o->cookie_priority)),
+        .same_site = str_of(options_same_site(o->cookie_same_site)),
     };
     struct grow attributes;
     int r;
@@ -332,7 +231,7 @@ int options_for_engine(const sio_options *o, struct arena *strings,
 
     *wrong = NULL;
     *out = (struct eng_options){
-        .path = copy_path(strings, o->path, &r),
+        .path = options_path(o, strings, o->add_trailing_slash, &r),
         .ping_interval_ms = o->ping_interval_ms,
         .ping_timeout_ms = o->ping_timeout_ms,
         .upgrade_timeout_ms = o->upgrade_timeout_ms,

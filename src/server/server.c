@@ -40,8 +40,13 @@ void server_log(sio_server *server, sio_log_level level, const char *fmt, ...)
 
 static void answer_unmatched(sio_server *server, struct http_exchange *ex)
 {
-    (void)server;
-    http_respond(ex, &(struct http_response){ .status = 404 });
+    int status = server->options.unmatched_status;
+
+    http_respond(ex, &(struct http_response){
+                         .status = status,
+                         .body = status == 404
+                                     ? STR("")
+                                     : str_of(http_status_text(status)) });
 }
 
 static bool serve_bundle(sio_server *server, struct http_exchange *ex)
@@ -96,7 +101,8 @@ static void on_request(void *self, struct http_exchange *ex)
     if (bundle_handle(server, ex) ||
         eng_handle(&server->hub.shard.engine, ex) ||
         engines_handle(server, ex) || endpoints_handle(server, ex) ||
-        routes_handle(server, ex) || serve_files(server, ex))
+        routes_handle(server, ex) || serve_files(server, ex) ||
+        strays_handle(server, ex))
         return;
     answer_unmatched(server, ex);
 }
@@ -205,8 +211,9 @@ sio_server *server_new(const sio_options *options,
 
     if (!server)
         return NULL;
-    options_read(&server->options, options);
-    wrong = options_check(&server->options);
+    wrong = options_read(&server->options, options)
+                ? options_check(&server->options)
+                : "size: sio_options_init() comes first";
     if (wrong) {
         server_log(server, SIO_LOG_ERROR, "invalid options: %s", wrong);
         free(server);
@@ -217,11 +224,12 @@ sio_server *server_new(const sio_options *options,
     list_init(&server->engines);
     list_init(&server->routes);
     list_init(&server->endpoints);
+    list_init(&server->strays);
     server->stop_mail.run = stop_now;
     net_alarm_init(&server->stop_alarm, stop_look);
     r = options_for_engine(&server->options, &server->strings, &eng, &wrong);
     server->patterns = eng.cors.patterns;
-    server->path = eng.path;
+    server->path = options_path(&server->options, &server->strings, true, &r);
     if (r == SIO_OK && server->options.client_dir)
         r = http_bundle_open(&server->bundle, server->options.client_dir);
     if (r == SIO_OK)
@@ -315,6 +323,7 @@ static void stop_now(struct net_mail *mail)
     so_hub_shut(&server->hub);
     engines_shut(server);
     endpoints_shut(server);
+    strays_shut(server);
     http_server_shut(&server->http);
     stop_look(&server->stop_alarm);
 }

@@ -4,7 +4,7 @@
  *
  *   listener --> http_server --> on_request: client bundle, Socket.IO's engine,
  *                                plain engines, WebSockets,
- *                                routes, files; else 404
+ *                                routes, files; else stray.c, 404
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,6 +20,10 @@
 #define STOP_MS 2000    /* sio_stop(): connections may linger so long */
 #define STOP_POLL_MS 10 /* between looks whether they are gone */
 
+/* An upgrade that nobody handles and that is not to be ended is left open so
+ * long, ms: as long as any request may take. */
+#define STRAY_MAX_MS 300000
+
 struct file_mount {
     struct list node;
     char *folder;
@@ -29,13 +33,13 @@ struct file_mount {
 struct sio_server {
     sio_options options;       /* its strings are not ours: see the copies */
     struct arena strings;      /* copies of the options' */
-    sio_str path;              /* "/socket.io/" */
+    sio_str path;              /* "/socket.io/", of the bundle */
     struct http_bundle bundle; /* its folder NULL: none is served */
     struct http_patterns *patterns; /* of CORS */
     struct net_loop loop;
     struct http_server http;
     struct so_hub hub;
-    struct list listeners, mounts, engines, routes, endpoints;
+    struct list listeners, mounts, engines, routes, endpoints, strays;
     uint16_t port;
     struct net_mail stop_mail;
     atomic_bool stop_posted;
@@ -60,6 +64,10 @@ bool engines_handle(sio_server *server, struct http_exchange *ex);
 void engines_shut(sio_server *server);
 void engines_destroy(sio_server *server);
 void engines_count(const sio_server *server, sio_stats *stats);
+
+/* --- stray.c: upgrades that nobody handles --- */
+bool strays_handle(sio_server *server, struct http_exchange *ex);
+void strays_shut(sio_server *server); /* they end now */
 
 /* --- routes.c: the program's own routes --- */
 bool routes_handle(sio_server *server, struct http_exchange *ex);

@@ -423,7 +423,7 @@ static void test_posts(void)
 
 static void test_budget(void)
 {
-    char query[160], text[400];
+    char query[160], text[700];
     int fd;
 
     T_CASE("CVE-2020-36048 bodies that a middleware keeps waiting count");

@@ -45,35 +45,52 @@ static void test_paths(void)
     static const struct {
         const char *path, *target;
         int status;
+        bool no_slash; /* add_trailing_slash false */
     } rows[] = {
-        { "/engine.io", "/engine.io/?" POLLING, 200 },
-        { "/engine.io/", "/engine.io/?" POLLING, 200 },
-        { "/engine.io", "/engine.io/foo/bar?" POLLING, 200 },
-        { "/engine.io", "/engine.io/default/?" POLLING, 200 },
-        { "/engine.io", "/engine.io/", 400 },
-        { "/engine.io", "/engine.io?" POLLING, 404 },
-        { "/engine.io", "/engine.io", 404 },
-        { "/engine.io", "/Engine.IO/?" POLLING, 404 },
-        { "/engine.io", "/%65ngine.io/?" POLLING, 404 },
-        { "/engine.io", "/engine.iox/?" POLLING, 404 },
-        { "/engine.io", "//engine.io/?" POLLING, 404 },
-        { "/engine.io", "/", 404 },
-        { "/foo", "/foo/?" POLLING, 200 },
-        { "/foo/", "/foo/x?" POLLING, 200 },
-        { "/foo", "/foo?" POLLING, 404 },
-        { "/foo", "/foox/?" POLLING, 404 },
-        { "/", "/?" POLLING, 200 },
-        { "/", "/anything?" POLLING, 200 },
+        { "/engine.io", "/engine.io?" POLLING, 200, true },
+        { "/engine.io", "/engine.io/?" POLLING, 200, true },
+        { "/engine.io", "/engine.iofoo?" POLLING, 200, true },
+        { "/engine.io", "/engine.io/foo/bar/?" POLLING, 200, true },
+        { "/engine.io/", "/engine.io?" POLLING, 200, true },
+        { "/engine.io", "/engine.i?" POLLING, 404, true },
+        { "/engine.io", "/engine?" POLLING, 404, true },
+        { "/engine.io//", "/engine.io/?" POLLING, 200, true },
+        { "/engine.io//", "/engine.io?" POLLING, 404, true },
+        { "/", "/?" POLLING, 200, true },
+        { "/", "/anything?" POLLING, 200, true },
+        { "/engine.io//", "/engine.io//?" POLLING, 200, false },
+        { "/engine.io//", "/engine.io/?" POLLING, 404, false },
+        { "/engine.io", "http://h/engine.io/?" POLLING, 404, false },
+        { "/engine.io", "/engine.io/?" POLLING, 200, false },
+        { "/engine.io/", "/engine.io/?" POLLING, 200, false },
+        { "/engine.io", "/engine.io/foo/bar?" POLLING, 200, false },
+        { "/engine.io", "/engine.io/default/?" POLLING, 200, false },
+        { "/engine.io", "/engine.io/", 400, false },
+        { "/engine.io", "/engine.io?" POLLING, 404, false },
+        { "/engine.io", "/engine.io", 404, false },
+        { "/engine.io", "/Engine.IO/?" POLLING, 404, false },
+        { "/engine.io", "/%65ngine.io/?" POLLING, 404, false },
+        { "/engine.io", "/engine.iox/?" POLLING, 404, false },
+        { "/engine.io", "//engine.io/?" POLLING, 404, false },
+        { "/engine.io", "/", 404, false },
+        { "/foo", "/foo/?" POLLING, 200, false },
+        { "/foo/", "/foo/x?" POLLING, 200, false },
+        { "/foo", "/foo?" POLLING, 404, false },
+        { "/foo", "/foox/?" POLLING, 404, false },
+        { "/", "/?" POLLING, 200, false },
+        { "/", "/anything?" POLLING, 200, false },
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
         sio_options o;
         int got;
 
-        T_CASE("1.1 E47 E163 E168 path %s, request %s", rows[i].path,
+        T_CASE("1.1 %s path %s, request %s",
+               rows[i].no_slash ? "E47 E48" : "E163 E168", rows[i].path,
                rows[i].target);
         sio_options_init(&o);
         o.path = rows[i].path;
+        o.add_trailing_slash = !rows[i].no_slash;
         open_echo(&o);
         got = ask("GET", rows[i].target, NULL);
         CHECK(got == rows[i].status, "got %d", got);

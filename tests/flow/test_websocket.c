@@ -169,10 +169,6 @@ static void test_refusal_bytes(void)
                               "\r\n"),
                 "HTTP/1.1 400 *Connection: keep-alive\r\n*"
                 "{\"code\":3,\"message\":\"Bad request\"}");
-    T_CASE("1.7 an upgrade of something else outside the path");
-    world_raw(&w, "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: IRC/6.9\r\n"
-                  "Connection: Upgrade\r\n\r\n");
-    CHECK_MATCH(w.got, "HTTP/1.1 404 *");
     close_echo();
 }
 
