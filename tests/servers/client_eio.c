@@ -116,6 +116,7 @@ const struct role client_eio = {
     .defaults = { .ping_interval = 500,
                   .ping_timeout = 20000,
                   .connect_timeout = 45000,
-                  .max_payload = 100 },
+                  .max_payload = 100,
+                  .unmatched = 501 },
     .run = run,
 };

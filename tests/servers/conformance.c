@@ -18,7 +18,7 @@
 
 static const struct role *const roles[] = {
     &protocol_eio, &protocol_sio, &client_eio, &client_sio,
-    &eio_echo,     &eio_events,   &ws_echo,
+    &eio_echo,     &eio_events,   &http_hooks, &ws_echo,
 };
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -38,6 +38,8 @@ void server_options(const struct settings *settings, sio_options *options)
     options->connect_timeout_ms = settings->connect_timeout;
     options->max_http_buffer_size = settings->max_payload;
     options->allow_eio3 = settings->eio3;
+    if (settings->unmatched)
+        options->unmatched_status = (int)settings->unmatched;
     options->cors_origin = "*";
     /* A client may have a few of the largest messages under way. */
     if (options->max_buffered_amount < 4 * (size_t)settings->max_payload)

@@ -16,7 +16,8 @@
     X("connectTimeout", connect_timeout) /* ms */    \
     X("maxPayload",     max_payload)     /* bytes */ \
     X("deflate",        deflate)         /* 1: permessage-deflate */ \
-    X("eio3",           eio3)            /* 1: clients of Engine.IO 3 */
+    X("eio3",           eio3)            /* 1: clients of Engine.IO 3 */ \
+    X("unmatched",      unmatched)       /* status of what matches nothing */
 /* clang-format on */
 
 struct settings {
@@ -33,7 +34,7 @@ struct role {
 };
 
 extern const struct role protocol_sio, protocol_eio, client_eio, client_sio,
-    eio_echo, eio_events, ws_echo;
+    eio_echo, eio_events, http_hooks, ws_echo;
 
 /* The options that these settings mean, with CORS for everybody. */
 void server_options(const struct settings *settings, sio_options *options);

@@ -12,6 +12,7 @@ const struct role eio_echo = {
                   .ping_timeout = 200000,
                   .connect_timeout = 1000,
                   .max_payload = 67108864,
-                  .deflate = 1 },
+                  .deflate = 1,
+                  .unmatched = 501 },
     .run = engine_echo,
 };

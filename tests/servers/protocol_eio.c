@@ -11,6 +11,7 @@ const struct role protocol_eio = {
     .defaults = { .ping_interval = 300,
                   .ping_timeout = 200,
                   .connect_timeout = 1000,
-                  .max_payload = 1000000 },
+                  .max_payload = 1000000,
+                  .unmatched = 501 },
     .run = engine_echo,
 };
