@@ -18,6 +18,7 @@ import { io } from "socket.io-client";
 export const PEER_IS_NODE = process.env.SIO_PEER === "node";
 export const BUILD = process.env.SIO_BUILD ?? "build/release";
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+export const CERTS = ROOT + "build/certs/"; // made by tests/certs.sh
 export const RS = "\x1e";
 
 // Instrumented builds are slower: every deadline is stretched for them.
@@ -117,13 +118,15 @@ export class TestServer {
     server.program = program;
     server.pid = program.pid;
     server.port = Number(program.match[1]);
-    server.url = `http://127.0.0.1:${server.port}`;
+    const tls = "tlsCert" in options;
+    server.url = `${tls ? "https" : "http"}://127.0.0.1:${server.port}`;
+    server.trust = tls ? { ca: readFileSync(CERTS + "root.pem") } : {};
     return server;
   }
 
   // A socket.io client on a connection of its own; not connected yet.
   make(namespace = "/", options = {}) {
-    const client = io(this.url + namespace, { forceNew: true, reconnection: false, ...options });
+    const client = io(this.url + namespace, { forceNew: true, reconnection: false, ...this.trust, ...options });
     this.#clients.push(client);
     return client;
   }

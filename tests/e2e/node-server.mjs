@@ -3,14 +3,25 @@
 //
 // SPDX-License-Identifier: MIT
 
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import { Server } from "socket.io";
 
 const [port, ...options] = process.argv.slice(2);
 const given = Object.fromEntries(options.map((o) => o.split("=")));
 const number = (name) => (given[name] === undefined ? {} : { [name]: Number(given[name]) });
 
-const http = createServer((request, response) => response.writeHead(404).end());
+const notFound = (request, response) => response.writeHead(404).end();
+const certificate = () => ({ cert: readFileSync(given.tlsCert), key: readFileSync(given.tlsKey) });
+const http = given.tlsCert
+  ? createSecureServer({
+    ...certificate(),
+    ...(given.tlsCa ? { ca: readFileSync(given.tlsCa) } : {}),
+    requestCert: Boolean(given.tlsClients),
+    rejectUnauthorized: given.tlsClients === "require",
+  }, notFound)
+  : createServer(notFound);
 const io = new Server(http, {
   serveClient: Boolean(given.client),
   ...number("pingInterval"),
@@ -29,8 +40,22 @@ http.on("connection", (socket) => {
   count.connections++;
   socket.on("close", () => count.connections--);
 });
-io.engine.on("connection", () => count.handshakes++);
+io.engine.on("connection", (session) => {
+  count.handshakes++;
+  session.shown = seen(session.request.socket);
+});
 io.engine.on("connection_error", () => count.refused++);
+
+// What it knows of the client's certificate, spelled as libsio spells it.
+function seen(socket) {
+  const shown = socket.getPeerCertificate?.(true);
+  if (!shown?.raw) return {};
+  return {
+    verified: socket.authorized,
+    subject: Object.entries(shown.subject).reverse().map(([k, v]) => `${k}=${v.replace(/,/g, "\\,")}`).join(","),
+    sha256: shown.fingerprint256.replaceAll(":", "").toLowerCase(),
+  };
+}
 
 function gone(socket) {
   socket.on("disconnecting", () => watch.emit("going", socket.id, socket.rooms.size));
@@ -78,7 +103,10 @@ io.on("connection", (socket) => {
     auth: socket.handshake.auth,
     query: socket.handshake.query.who ?? "",
     header: socket.handshake.headers["x-test"] ?? "",
+    secure: socket.handshake.secure,
+    ...socket.conn.shown,
   }));
+  socket.on("reload", (ack) => (http.setSecureContext(certificate()), ack("")));
   socket.on("bye", (close) => socket.disconnect(close));
   socket.on("admit", (ack) => {
     const n = waiting.length;

@@ -39,6 +39,8 @@
 #define WAITING_MAX 16
 
 static sio_server *server;
+static sio_tls_options tls_options;
+static sio_tls *tls; /* NULL: plain */
 static sio_namespace *root, *watch;
 static sio_next *waiting[WAITING_MAX]; /* at the door of /slow */
 static size_t waiting_count;
@@ -245,6 +247,7 @@ static void on_whoami(sio_socket *socket, sio_event *event, void *user)
 {
     sio_str auth = sio_auth(socket);
     sio_str header = sio_request_header(socket, "x-test");
+    const sio_certificate *certificate = sio_request_certificate(socket);
     cJSON *tree = cJSON_CreateObject();
     char query[64] = "", head[64];
 
@@ -258,7 +261,23 @@ static void on_whoami(sio_socket *socket, sio_event *event, void *user)
     cJSON_AddItemToObject(tree, "auth", cJSON_ParseWithLength(auth.p, auth.n));
     cJSON_AddStringToObject(tree, "query", query);
     cJSON_AddStringToObject(tree, "header", head);
+    cJSON_AddBoolToObject(tree, "secure", sio_request_secure(socket));
+    if (certificate) {
+        cJSON_AddBoolToObject(tree, "verified", certificate->verified);
+        cJSON_AddStringToObject(tree, "subject", certificate->subject);
+        cJSON_AddStringToObject(tree, "sha256", certificate->sha256);
+    }
     ack_tree(event, tree);
+}
+
+static void on_reload(sio_socket *socket, sio_event *event, void *user)
+{
+    char why[SIO_TLS_WHY] = "";
+
+    (void)socket, (void)user;
+    if (tls)
+        sio_tls_reload(tls, why, sizeof why);
+    sio_ack(event, sio_string(why));
 }
 
 static void on_count(sio_socket *socket, sio_event *event, void *user)
@@ -276,6 +295,9 @@ static void on_stats(sio_socket *socket, sio_event *event, void *user)
     sio_get_stats(server, &s);
 #define ADD(field) cJSON_AddNumberToObject(tree, #field, (double)s.field)
     ADD(connections);
+    ADD(tls);
+    ADD(tls_handshakes);
+    ADD(tls_failures);
     ADD(requests);
     ADD(sessions);
     ADD(websockets);
@@ -367,6 +389,23 @@ static void print_log(void *user, sio_log_level level, const char *message)
     fprintf(stderr, "e2e: %s\n", message);
 }
 
+static bool set_tls_option(const char *name, const char *value)
+{
+    if (strcmp(name, "tlsCert") == 0)
+        tls_options.certificate = value;
+    else if (strcmp(name, "tlsKey") == 0)
+        tls_options.key = value;
+    else if (strcmp(name, "tlsCa") == 0)
+        tls_options.ca = value;
+    else if (strcmp(name, "tlsClients") == 0)
+        tls_options.clients = strcmp(value, "require") == 0
+                                  ? SIO_TLS_CLIENTS_REQUIRE
+                                  : SIO_TLS_CLIENTS_REQUEST;
+    else
+        return false;
+    return true;
+}
+
 static int set_option(sio_options *o, const char *name, const char *value)
 {
     uint32_t n = (uint32_t)strtoul(value, NULL, 10);
@@ -402,7 +441,8 @@ static int parse(sio_options *options, int argc, char **argv)
 
         if (value)
             *value++ = '\0';
-        if (!value || set_option(options, argv[i], value) < 0) {
+        if (!value || (!set_tls_option(argv[i], value) &&
+                       set_option(options, argv[i], value) < 0)) {
             fprintf(stderr, "e2e: unknown option %s\n", argv[i]);
             return -1;
         }
@@ -416,13 +456,14 @@ static int register_all(void)
         const char *event;
         sio_event_fn fn;
     } handlers[] = {
-        { "echo", on_echo },   { "ack", on_ack },
-        { "burst", on_burst }, { "ack-thread", on_ack_thread },
-        { "ask", on_ask },     { "ask-room", on_ask_room },
-        { "join", on_join },   { "leave", on_leave },
-        { "send", on_send },   { "whoami", on_whoami },
-        { "count", on_count }, { "stats", on_stats },
-        { "bye", on_bye },     { "admit", on_admit },
+        { "echo", on_echo },     { "ack", on_ack },
+        { "burst", on_burst },   { "ack-thread", on_ack_thread },
+        { "ask", on_ask },       { "ask-room", on_ask_room },
+        { "join", on_join },     { "leave", on_leave },
+        { "send", on_send },     { "whoami", on_whoami },
+        { "count", on_count },   { "stats", on_stats },
+        { "bye", on_bye },       { "admit", on_admit },
+        { "reload", on_reload },
     };
     sio_namespace *admin = sio_of(server, "/admin");
     sio_namespace *slow = sio_of(server, "/slow");
@@ -444,6 +485,22 @@ static int register_all(void)
     return sio_use(slow, hold, NULL);
 }
 
+static int listen_at(const char *address)
+{
+    sio_listen_options o;
+    char why[SIO_TLS_WHY] = "";
+
+    sio_listen_options_init(&o);
+    if (tls_options.certificate) {
+        o.tls = tls = sio_tls_new(&tls_options, why, sizeof why);
+        if (!tls) {
+            fprintf(stderr, "e2e: %s\n", why);
+            return SIO_E_INVAL;
+        }
+    }
+    return sio_listen(server, address, &o);
+}
+
 int main(int argc, char **argv)
 {
     sio_options options;
@@ -455,6 +512,7 @@ int main(int argc, char **argv)
         return 2;
     }
     sio_options_init(&options);
+    sio_tls_options_init(&tls_options);
     options.log = print_log;
     if (parse(&options, argc, argv) < 0)
         return 2;
@@ -464,7 +522,7 @@ int main(int argc, char **argv)
     snprintf(address, sizeof address, "127.0.0.1:%s", argv[1]);
     rc = register_all();
     if (rc == SIO_OK)
-        rc = sio_listen(server, address, NULL);
+        rc = listen_at(address);
     if (rc == SIO_OK) {
         printf("ready %u\n", sio_port(server));
         fflush(stdout);
@@ -473,5 +531,6 @@ int main(int argc, char **argv)
     if (rc != SIO_OK)
         fprintf(stderr, "e2e: %s: %s\n", sio_strerror(rc), strerror(errno));
     sio_server_free(server);
+    sio_tls_free(tls);
     return rc == SIO_OK ? 0 : 1;
 }

@@ -57,8 +57,11 @@ void world_close(struct world *w)
 void world_turn(struct world *w)
 {
     /* A turn may make the next one necessary (mail, deferred work). */
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         net_loop_poll(&w->server->loop);
+        if (w->pump)
+            w->pump(w);
+    }
 }
 
 void world_advance(struct world *w, uint64_t ms)
@@ -77,6 +80,8 @@ int world_connect(struct world *w)
     struct net_address peer = { .family = AF_INET, .ip = { 127, 0, 0, 1 } };
     int fds[2];
 
+    if (w->dial)
+        return w->dial(w);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
                    fds) < 0)
         return -1;
@@ -421,6 +426,7 @@ const char *world_left(struct world *w)
         size_t count;
     } counters[] = {
         { "connections", s.connections },
+        { "connections with TLS", s.tls },
         { "requests", s.requests },
         { "sessions", s.sessions },
         { "websockets", s.websockets },

@@ -26,6 +26,9 @@ struct world {
     const char *path;  /* of the endpoint to be tested: "/socket.io/" */
     char log[4096];    /* what the server logged, a line each */
     char got[2 << 20]; /* scratch of the readers below */
+    /* Set by bridge.h: how to connect, and what each turn has to move. */
+    int (*dial)(struct world *w);
+    void (*pump)(struct world *w);
 };
 
 /* options NULL: the defaults. False: out of memory. */

@@ -98,7 +98,7 @@ static void check_failures(const char *want)
     failures[0] = 0;
 }
 
-/* ------------------------------------------------------- begin and end -- */
+/* --------------------------------------------------------- begin and end -- */
 
 static uint64_t fake_clock(void *self)
 {
@@ -534,8 +534,7 @@ static void test_pause(void)
     end();
 }
 
-/* ------------------------------------------------------------------- ends --
- */
+/* ------------------------------------------------------------------ ends -- */
 
 static void test_peer_ends(void)
 {
@@ -755,8 +754,7 @@ static void test_renegotiation(void)
     end();
 }
 
-/* ----------------------------------------------------------------- memory --
- */
+/* ---------------------------------------------------------------- memory -- */
 
 /* Allocations until the one that fails; only those of the server's turns count,
  * OpenSSL's and ours alike. */

@@ -49,8 +49,7 @@ static void on_failed(void *self, const struct net_address *address,
     snprintf(failures, sizeof failures, "%s", text);
 }
 
-/* ------------------------------------------------------------- handshakes --
- */
+/* ------------------------------------------------------------ handshakes -- */
 
 static struct net_conn *conn; /* NULL once it has ended */
 static struct tls_client client;
@@ -133,8 +132,7 @@ static sio_tls *context(const sio_tls_options *o)
     return tls;
 }
 
-/* ---------------------------------------------------------------- options --
- */
+/* --------------------------------------------------------------- options -- */
 
 static void test_refused(void)
 {
@@ -267,8 +265,7 @@ static void test_sources(void)
     sio_tls_free(NULL);
 }
 
-/* ------------------------------------------------------------------ names --
- */
+/* ----------------------------------------------------------------- names -- */
 
 static void test_names(void)
 {
@@ -322,8 +319,7 @@ static void test_names(void)
     sio_tls_free(tls);
 }
 
-/* ----------------------------------------------------------------- reload --
- */
+/* ---------------------------------------------------------------- reload -- */
 
 static void copy(const char *from, const char *to)
 {
@@ -409,8 +405,7 @@ static void test_reload(void)
     rmdir(dir);
 }
 
-/* ------------------------------------------------------------ the clients --
- */
+/* ----------------------------------------------------------- the clients -- */
 
 static void test_clients(void)
 {
@@ -493,8 +488,7 @@ static void test_clients(void)
     }
 }
 
-/* ------------------------------------------------------ versions and ALPN --
- */
+/* ----------------------------------------------------- versions and ALPN -- */
 
 static void test_negotiation(void)
 {
@@ -613,8 +607,7 @@ static void test_negotiation(void)
     }
 }
 
-/* ------------------------------------------------------------- resumption --
- */
+/* ------------------------------------------------------------ resumption -- */
 
 /* A ticket of a new session; owned. NULL: none came. */
 static SSL_SESSION *ticket_from(const sio_tls *tls,
@@ -734,8 +727,7 @@ static void test_other_ca(int version)
     unlink(path);
 }
 
-/* --------------------------------------------------------- threads, memory --
- */
+/* ------------------------------------------------------- threads, memory -- */
 
 static void *reload_often(void *arg)
 {
