@@ -23,6 +23,10 @@ static const struct role *const roles[] = {
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
+/* Of every role; without tlsCert it is plain. */
+static sio_tls_options tls_options;
+static sio_listen_options listening;
+
 static void on_log(void *user, sio_log_level level, const char *message)
 {
     (void)user;
@@ -62,11 +66,11 @@ static int listen_on_both(sio_server *server, unsigned port)
     int r;
 
     snprintf(address, sizeof address, "127.0.0.1:%u", port);
-    r = sio_listen(server, address, NULL);
+    r = sio_listen(server, address, &listening);
     if (r != SIO_OK)
         return r;
     snprintf(address, sizeof address, "[::1]:%u", sio_port(server));
-    r = sio_listen(server, address, NULL);
+    r = sio_listen(server, address, &listening);
     /* A machine without IPv6 has no ::1 to listen on: that is no failure. */
     if (r == SIO_E_SYS && (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT))
         return SIO_OK;
@@ -114,6 +118,30 @@ static bool parse_number(const char *text, unsigned long max,
     return true;
 }
 
+/* "tlsCert=FILE" or "tlsKey=FILE". */
+static bool parse_tls_setting(const char *arg)
+{
+    if (strncmp(arg, "tlsCert=", 8) == 0)
+        tls_options.certificate = arg + 8;
+    else if (strncmp(arg, "tlsKey=", 7) == 0)
+        tls_options.key = arg + 7;
+    else
+        return false;
+    return true;
+}
+
+static bool use_tls(void)
+{
+    char why[SIO_TLS_WHY] = "";
+
+    if (!tls_options.certificate)
+        return true;
+    listening.tls = sio_tls_new(&tls_options, why, sizeof why);
+    if (!listening.tls)
+        fprintf(stderr, "conformance: %s\n", why);
+    return listening.tls != NULL;
+}
+
 /* One "name=value". */
 static bool parse_setting(struct settings *settings, const char *arg)
 {
@@ -153,7 +181,7 @@ static int usage(const char *what, const char *arg)
 #define X(name, field) fprintf(stderr, " %s", name);
     SETTINGS(X)
 #undef X
-    fprintf(stderr, "\n");
+    fprintf(stderr, " tlsCert tlsKey\n");
     return 2;
 }
 
@@ -162,7 +190,10 @@ int main(int argc, char **argv)
     const struct role *role;
     struct settings settings;
     unsigned long port;
+    int r;
 
+    sio_tls_options_init(&tls_options);
+    sio_listen_options_init(&listening);
     if (argc < 3)
         return usage("too few arguments", "ROLE and PORT are needed");
     role = find_role(argv[1]);
@@ -172,7 +203,11 @@ int main(int argc, char **argv)
         return usage("not a port", argv[2]);
     settings = role->defaults;
     for (int i = 3; i < argc; i++)
-        if (!parse_setting(&settings, argv[i]))
+        if (!parse_tls_setting(argv[i]) && !parse_setting(&settings, argv[i]))
             return usage("unknown option or bad value", argv[i]);
-    return role->run(&settings, (unsigned)port);
+    if (!use_tls())
+        return 1;
+    r = role->run(&settings, (unsigned)port);
+    sio_tls_free(listening.tls);
+    return r;
 }

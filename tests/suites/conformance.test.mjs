@@ -4,7 +4,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import http from "node:http";
+import https from "node:https";
 import path from "node:path";
 import { test } from "node:test";
 import { build, conformance, within } from "./support.mjs";
@@ -68,4 +70,26 @@ test("conformance: options reach the handshake", async () => {
   assert.equal(open.pingInterval, 1234);
   assert.equal(open.maxPayload, 4321);
   await server.stop();
+});
+
+test("conformance: speaks TLS with tlsCert and tlsKey", async () => {
+  const certs = new URL("../../build/certs/", import.meta.url).pathname;
+  const server = await conformance("eio-echo", `tlsCert=${certs}server.pem`, `tlsKey=${certs}server.key`);
+  const status = await within(
+    new Promise((resolve, reject) => {
+      const options = { host: "localhost", port: server.port, path: "/engine.io/?EIO=4&transport=polling", agent: false };
+      https
+        .get({ ...options, ca: readFileSync(certs + "root.pem") }, (res) => resolve(res.resume().statusCode))
+        .on("error", reject);
+    }),
+    "a handshake over TLS",
+  );
+  assert.equal(status, 200);
+  await server.stop();
+});
+
+test("conformance: a certificate that cannot be used is explained", () => {
+  const { status, stderr } = spawnSync(program, ["ws-echo", "0", "tlsCert=nowhere.pem"], { encoding: "utf8" });
+  assert.equal(status, 1);
+  assert.match(stderr, /^conformance: certificate nowhere.pem: No such file/);
 });
