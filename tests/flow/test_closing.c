@@ -211,7 +211,7 @@ static void test_close_with_messages(void)
 {
     int poll;
 
-    T_CASE("8.2 E83 E88 messages wait: two polls, the second one closes");
+    T_CASE("8.2 E83 E88 #5088 messages wait: two polls, the second closes");
     open_session();
     world_post(&w, query, "4a,b,c!");
     CHECK_MATCH(world_get(&w, query), "4a,b,c!" RS "4a,b,c!" RS "4a,b,c!");

@@ -39,7 +39,7 @@ static void open_server(struct world *w, bool on)
 /* A WebSocket with this offer; the head of the answer stays in w->got. */
 static int offer(struct world *w, const char *extensions)
 {
-    char head[1024];
+    static char head[10000];
     int fd = world_connect(w);
     size_t have = 0;
     int n = snprintf(head, sizeof head,
@@ -103,6 +103,36 @@ static void test_negotiation(struct world *w)
         world_check_empty(w);
         world_close(w);
     }
+}
+
+static void test_many_offers(struct world *w)
+{
+    static char offers[9000];
+    size_t n = 0;
+    int fd;
+
+    T_CASE("2017 advisory: 8 KB of offers, of which the first is taken");
+    while (n + 20 < 8192)
+        n += (size_t)snprintf(offers + n, sizeof offers - n,
+                              "permessage-deflate, ");
+    snprintf(offers + n, sizeof offers - n, "permessage-deflate");
+    open_server(w, true);
+    fd = offer(w, offers);
+    CHECK(strstr(w->got, " 101 ") &&
+              strstr(w->got,
+                     "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"),
+          "%s", w->got);
+    world_hang_up(w, fd);
+
+    T_CASE("2017 advisory: 8 KB of parameters without a name");
+    memset(offers, ';', 8192);
+    memcpy(offers, "permessage-deflate", 18);
+    offers[8192] = 0;
+    fd = offer(w, offers);
+    CHECK(strstr(w->got, " 400 "), "%s", w->got);
+    world_hang_up(w, fd);
+    world_check_empty(w);
+    world_close(w);
 }
 
 static void send_deflated(struct world *w, int fd, struct ws_deflater *d,
@@ -286,7 +316,8 @@ static void test_bombs(struct world *w)
     struct codec c;
     int fd;
 
-    T_CASE("CVE-2016-10544 deflate: a bomb costs its limit: 1009");
+    T_CASE("CVE-2016-10544 CVE-2018-1000518 CVE-2026-54464 CVE-2026-77528 "
+           "CVE-2026-116579 deflate: a bomb costs its limit: 1009");
     open_server(w, true);
     fd = join(w, &c, true);
     memset(zeros, '4', sizeof zeros);
@@ -320,6 +351,7 @@ int main(void)
     static struct world w;
 
     test_negotiation(&w);
+    test_many_offers(&w);
     test_messages(&w);
     test_bombs(&w);
     test_many_bombs(&w);

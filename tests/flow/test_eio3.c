@@ -203,7 +203,7 @@ static void test_bodies(void)
         { "E204 E193 one message", "6:4hello", "hello;", "6:4hello" },
         { "E204 E194 three messages", "6:4test16:4test26:4test3", "test1;test2;test3;", "6:4test16:4test26:4test3" },
         { "E204 text and base64", "6:4hello10:b4AQIDBA==", "hello;01020304;", "6:4hello10:b4AQIDBA==" },
-        { "lengths are UTF-16", "2:4\xe2\x82\xac" "3:4\xf0\x9f\x98\x80", "\xe2\x82\xac;\xf0\x9f\x98\x80;", "2:4\xe2\x82\xac" "3:4\xf0\x9f\x98\x80" },
+        { "socketioxide#232 lengths are UTF-16", "2:4\xe2\x82\xac" "3:4\xf0\x9f\x98\x80", "\xe2\x82\xac;\xf0\x9f\x98\x80;", "2:4\xe2\x82\xac" "3:4\xf0\x9f\x98\x80" },
         { "0x1e is a character", "4:4a\x1e" "b", "a\x1e" "b;", "4:4a\x1e" "b" },
         { "empty message", "1:4", ";", "1:4" },
         { "empty binary", "2:b4", ";", "2:b4" },

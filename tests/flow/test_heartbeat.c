@@ -36,7 +36,7 @@ static void test_websocket(void)
 {
     int fd;
 
-    T_CASE("7.1 E73 E198 ping at 300, closed at 500");
+    T_CASE("7.1 E73 E198 socketioxide#390 one ping at 300, closed at 500");
     open_echo();
     fd = echo_websocket(&w);
     world_advance(&w, 299);
@@ -163,7 +163,8 @@ static void test_polling(void)
 {
     int poll;
 
-    T_CASE("7.1 E199 three rounds over polling, poll waiting");
+    T_CASE(
+        "7.1 E199 socketioxide#390 three rounds over polling, one ping each");
     open_echo();
     CHECK(echo_session(&w, query), "no session");
     for (int i = 0; i < 3; i++) {

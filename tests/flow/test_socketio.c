@@ -495,7 +495,7 @@ static void test_violations(struct world *w)
           "invalid payload" },
         { "CVE-2023-32695 reserved name", "42[\"disconnect\",\"123\"]",
           "invalid payload" },
-        { "payload is an object", "42{}", "invalid payload" },
+        { "CVE-2023-32695 payload is an object", "42{}", "invalid payload" },
         { "CONNECT_ERROR of a client", "44\"x\"", "only a server" },
         { "S32 second CONNECT", "40", "second CONNECT" },
         { "S33 event for a namespace not joined", "42/admin,[\"x\"]",

@@ -89,7 +89,7 @@ static void test_noops(void)
 {
     int poll, fd;
 
-    T_CASE("6.2 every poll gets its NOOP, until the probe is over");
+    T_CASE("6.2 socketioxide#497 every poll gets its NOOP, while it probes");
     open_session(NULL);
     fd = echo_probe(&w, query);
     for (int i = 0; i < 3; i++) {
