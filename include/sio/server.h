@@ -145,10 +145,11 @@ typedef struct sio_options {
     size_t max_buffered_amount;  /* 16 MiB: output waiting per client; more
                                     closes it */
     size_t max_unfinished_bytes; /* 0: 256 MiB, or 4 times max_http_buffer_size
-                                    if that is more. Input held for POST bodies
-                                    and WebSocket messages that have not arrived
-                                    whole, all clients together: whoever makes
-                                    it more is refused, 503 or 1013 */
+                                    if that is more. Input held for POST bodies,
+                                    WebSocket messages and binary packets that
+                                    have not arrived whole, all clients
+                                    together: whoever makes it more is closed,
+                                    with 503, 1013 or "forced close" */
     unsigned loops; /* 1: event loops (threads). More than one: not yet */
 
     struct event_base *event_base; /* NULL; the program's own libevent base: it

@@ -82,6 +82,11 @@ void eng_destroy(struct engine *e)
     calls_free(e);
 }
 
+bool eng_unfinished(struct engine *e, size_t before, size_t after)
+{
+    return !e->options.http || http_unfinished(e->options.http, before, after);
+}
+
 /* ----------------------------------------------------------------- CORS -- */
 
 size_t engine_fields(const struct engine *e, const struct http_exchange *ex,

@@ -61,6 +61,7 @@ struct eng_options {
     void (*on_headers)(sio_headers *headers, void *user);
     void (*on_connection_error)(const sio_connection_error *error, void *user);
     void *hook_user;
+    struct http_server *http; /* for eng_unfinished(); NULL: nothing counts */
 };
 
 /* What goes up. */
@@ -161,6 +162,9 @@ const struct net_address *eng_peer(const struct eng_session *s);
 const char *eng_transport(const struct eng_session *s); /* "polling", ... */
 bool eng_is_open(const struct eng_session *s);
 bool eng_is_v3(const struct eng_session *s); /* its client speaks Engine.IO 3 */
+
+/* As http_unfinished(), for what the upper layer keeps of messages. */
+bool eng_unfinished(struct engine *e, size_t before, size_t after);
 
 /* Would a packet sent now leave at once? (Node's transport.writable) */
 bool eng_writable(const struct eng_session *s);

@@ -83,10 +83,6 @@ void http_tls_timed_out(struct net_timer *timer);
 
 /* --- server.c --- */
 
-/* Memory for unfinished input has grown or shrunk. False: it has grown, and is
- * over the limit now. */
-bool http_unfinished(struct http_server *s, size_t before, size_t after);
-
 struct http_exchange *http_exchange_new(struct http_connection *h);
 void http_exchange_release(struct http_exchange *ex);
 

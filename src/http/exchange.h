@@ -102,7 +102,7 @@ struct http_server {
     bool shut;           /* no connection is kept any more */
     struct list connections;
     size_t connection_count, exchange_count; /* open ones */
-    /* Bytes held for bodies and WebSocket messages that have not arrived whole,
+    /* Bytes held for bodies, messages and packets that have not arrived whole,
      * all connections together. Whatever makes it more than max_unfinished is
      * refused: nobody else is, as long as his input comes in one piece. */
     size_t unfinished;
@@ -118,6 +118,10 @@ void http_server_shut(struct http_server *s);
 /* Close every connection (on_aborted() comes for open exchanges) and the
  * timers. */
 void http_server_close(struct http_server *s);
+
+/* Memory for unfinished input has grown or shrunk, from so many bytes to so
+ * many. False: it has grown, and all of it is over the limit now. */
+bool http_unfinished(struct http_server *s, size_t before, size_t after);
 
 /* A new connection; fd is the server's now, also on failure. */
 int http_accept(struct http_server *s, int fd, const struct net_address *peer);

@@ -230,6 +230,7 @@ sio_server *server_new(const sio_options *options,
     r = options_for_engine(&server->options, &server->strings, &eng, &wrong);
     server->patterns = eng.cors.patterns;
     server->path = options_path(&server->options, &server->strings, true, &r);
+    eng.http = &server->http;
     if (r == SIO_OK && server->options.client_dir)
         r = http_bundle_open(&server->bundle, server->options.client_dir);
     if (r == SIO_OK)

@@ -105,10 +105,15 @@ void so_client_violation(struct so_client *client, const char *why)
 
 void so_connect_timed_out(struct net_timer *timer)
 {
-    struct so_client *client =
-        container_of(timer, struct so_client, connect_timer);
+    struct so_client *client = container_of(timer, struct so_client, timer);
 
     so_client_violation(client, "no namespace joined in time");
+}
+
+void so_partial_timed_out(struct net_timer *timer)
+{
+    so_client_violation(container_of(timer, struct so_client, timer),
+                        "an attachment took too long");
 }
 
 /* -------------------------------------------------------------- packets -- */
@@ -251,6 +256,7 @@ static void complete_partial(struct so_client *client)
     if (client->deaf)
         return;
     client->partial = NULL;
+    net_timer_stop(&client->timer);
     if (sp_check_placeholders(&p->packet) != SP_E_OK) {
         so_partial_free(client->shard, p);
         bad_packet(client, SP_E_PLACEHOLDER);
@@ -296,8 +302,8 @@ static int on_open(void *self, struct eng_session *session)
     client->shard = shard;
     client->session = session;
     list_init(&client->sockets);
-    net_timer_init(&client->connect_timer);
-    net_timer_start(&shard->connect_timeouts, &client->connect_timer);
+    net_timer_init(&client->timer);
+    net_timer_start(&shard->connect_timeouts, &client->timer);
     eng_set_user(session, client);
     shard->client_count++;
     if (eng_is_v3(session))
@@ -320,13 +326,27 @@ static void on_message(void *self, struct eng_session *session, bool binary,
         on_text(client, message);
 }
 
+/* Its attachments did not all come with it. */
+static void keep_partial(struct so_client *client)
+{
+    struct so_shard *shard = client->shard;
+    int r = so_partial_pin(shard, client->partial);
+
+    if (r == SIO_E_LIMIT)
+        so_client_violation(client, "too much input is unfinished");
+    else if (r < 0)
+        so_client_violation(client, "out of memory");
+    else if (r > 0)
+        net_timer_start(&shard->partial_timeouts, &client->timer);
+}
+
 static void on_batch(void *self, struct eng_session *session)
 {
     struct so_client *client = eng_user(session);
 
     so_dispatch(self);
-    if (client->partial && !client->deaf && so_partial_pin(client->partial) < 0)
-        so_client_violation(client, "out of memory");
+    if (client->partial && !client->deaf)
+        keep_partial(client);
 }
 
 static void on_close(void *self, struct eng_session *session,
@@ -342,7 +362,7 @@ static void on_close(void *self, struct eng_session *session,
            detail ? ": " : "", detail ? detail : "");
     leave_all(client, eio_close_reason_name(reason));
     so_batch_drop(client);
-    net_timer_stop(&client->connect_timer);
+    net_timer_stop(&client->timer);
     so_partial_free(shard, client->partial);
     client->partial = NULL;
     shard->client_count--;

@@ -26,6 +26,8 @@ static int shard_init(struct so_hub *hub, struct net_loop *loop,
         return r;
     net_timer_queue_init(&shard->connect_timeouts, loop,
                          hub->options.connect_timeout_ms, so_connect_timed_out);
+    net_timer_queue_init(&shard->partial_timeouts, loop, SO_PARTIAL_MS,
+                         so_partial_timed_out);
     grow_init(&shard->scratch, hub->options.max_packet);
     sp_attachments_init(&shard->bin);
     return SIO_OK;
@@ -67,6 +69,7 @@ void so_hub_destroy(struct so_hub *hub)
 
     eng_destroy(&shard->engine);
     net_timer_queue_close(&shard->connect_timeouts);
+    net_timer_queue_close(&shard->partial_timeouts);
     while ((node = map_first(&hub->namespaces))) {
         map_remove(&hub->namespaces, node);
         so_namespace_free(container_of(node, sio_namespace, node));

@@ -31,6 +31,7 @@
 
 #define SO_ID_LEN NET_ID_LEN /* characters of an id; but see client2.h */
 #define SO_BATCH 32          /* events decoded before they are dispatched */
+#define SO_PARTIAL_MS 60000  /* for the next attachment of a packet to come */
 #define SO_LEFT 4            /* namespaces remembered after sio_disconnect() */
 #define SO_SCRATCH_KEEP 65536u /* bytes of scratch kept between packets */
 
@@ -96,6 +97,7 @@ struct sio_namespace {
 struct so_partial {
     struct sp_packet packet;
     uint8_t *text;         /* the copy, or NULL */
+    size_t bytes;          /* that were copied */
     uint32_t have, copied; /* attachments; the first `copied` are ours */
     sio_str attachments[]; /* packet.attachments of them */
 };
@@ -126,7 +128,7 @@ struct so_client {
     struct eng_session *session;
     struct list sockets; /* in the order of their CONNECT packets */
     struct so_partial *partial;
-    struct net_timer connect_timer;
+    struct net_timer timer; /* until it joins, or its packet is whole */
     bool deaf; /* it broke the rules: nothing more is read from it */
     /* Namespaces that the server has made it leave: what is still under way for
      * them is no offence. The oldest makes room. */
@@ -159,7 +161,7 @@ struct so_shard {
     struct so_hub *hub;
     struct net_loop *loop;
     struct engine engine;
-    struct net_timer_queue connect_timeouts;
+    struct net_timer_queue connect_timeouts, partial_timeouts;
     struct list questions;     /* of ack.c: what sio_emit_ack() waits for */
     struct map acks;           /* of ack.c: by socket and id */
     struct grow scratch;       /* one packet being encoded */
@@ -207,6 +209,7 @@ void so_namespace_free(sio_namespace *nsp);
 /* --- client.c: what comes from the engine --- */
 extern const struct eng_ops so_engine_ops;
 void so_connect_timed_out(struct net_timer *timer);
+void so_partial_timed_out(struct net_timer *timer);
 /* The client broke a rule of state (socketio.md 2.5): close all of it. */
 void so_client_violation(struct so_client *client, const char *why);
 sio_socket *so_client_socket(const struct so_client *client, sio_str nsp);
@@ -233,8 +236,10 @@ void so_event_release(struct sio_event *event);
 /* --- partial.c --- */
 struct so_partial *so_partial_new(struct so_shard *shard,
                                   const struct sp_packet *packet);
-/* Copy what still lies in the batch's input. SIO_OK or SIO_E_NOMEM. */
-int so_partial_pin(struct so_partial *p);
+/* Copy what still lies in the batch's input: 1, or 0 when nothing does.
+ * SIO_E_NOMEM; SIO_E_LIMIT (more input is unfinished than the server may hold).
+ */
+int so_partial_pin(struct so_shard *shard, struct so_partial *p);
 void so_partial_free(struct so_shard *shard, struct so_partial *p);
 
 /* --- socket.c --- */

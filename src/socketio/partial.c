@@ -25,6 +25,7 @@ struct so_partial *so_partial_new(struct so_shard *shard,
     p->packet = *packet;
     p->text = NULL;
     p->have = p->copied = 0;
+    p->bytes = 0;
     return p;
 }
 
@@ -35,6 +36,7 @@ void so_partial_free(struct so_shard *shard, struct so_partial *p)
     for (uint32_t i = 0; i < p->copied; i++)
         free((char *)(uintptr_t)p->attachments[i].p);
     free(p->text);
+    eng_unfinished(&shard->engine, p->bytes, 0);
     if (shard->spare)
         free(p);
     else
@@ -64,23 +66,38 @@ static int pin_text(struct so_partial *p)
     rebase(&k->json, from, text);
     k->nsp.p = (char *)text + k->json.n;
     p->text = text;
+    p->bytes += k->json.n + k->nsp.n;
     return SIO_OK;
 }
 
-int so_partial_pin(struct so_partial *p)
+static int pin_attachment(struct so_partial *p, sio_str *a)
 {
-    if (!p->text && pin_text(p) < 0)
-        return SIO_E_NOMEM;
-    while (p->copied < p->have) {
-        sio_str *a = &p->attachments[p->copied];
-        char *copy = malloc(a->n ? a->n : 1);
+    char *copy = malloc(a->n ? a->n : 1);
 
-        if (!copy)
-            return SIO_E_NOMEM;
-        if (a->n)
-            memcpy(copy, a->p, a->n);
-        a->p = copy;
-        p->copied++;
-    }
+    if (!copy)
+        return SIO_E_NOMEM;
+    if (a->n)
+        memcpy(copy, a->p, a->n);
+    a->p = copy;
+    p->copied++;
+    p->bytes += a->n;
     return SIO_OK;
+}
+
+int so_partial_pin(struct so_shard *shard, struct so_partial *p)
+{
+    const size_t before = p->bytes;
+    int r = SIO_OK;
+    bool fits;
+
+    if (p->text && p->copied == p->have)
+        return 0;
+    if (!p->text)
+        r = pin_text(p);
+    while (r == SIO_OK && p->copied < p->have)
+        r = pin_attachment(p, &p->attachments[p->copied]);
+    fits = eng_unfinished(&shard->engine, before, p->bytes);
+    if (r < 0)
+        return r;
+    return fits ? 1 : SIO_E_LIMIT;
 }

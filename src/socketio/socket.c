@@ -270,7 +270,7 @@ static void let_in(sio_socket *socket)
     part->socket_count++;
     part->shard->socket_count++;
     send_connect(socket);
-    net_timer_stop(&client->connect_timer);
+    net_timer_stop(&client->timer);
     while (socket->state == SO_CONNECTED && (h = so_walk_next(&walk)))
         ((sio_connection_fn)h->fn)(socket, h->user);
 }

@@ -244,6 +244,91 @@ static void test_bombs(void)
     free(zeros);
 }
 
+/* Ten attachments are announced, nine come. */
+static void send_nine(int fd, const char *data, size_t n)
+{
+    world_send_text(&w, fd, "4510-[\"x\",{\"_placeholder\":true,\"num\":0}]");
+    for (int i = 0; i < 9; i++)
+        world_send_binary(&w, fd, data, n);
+}
+
+static void test_attachments(void)
+{
+    size_t memory, most = 0, left = 0;
+    sio_options o;
+
+    T_CASE("CVE-2026-48804 netty-socketio 2.0.8 %d packets that lack an "
+           "attachment: no more than the limit",
+           CLIENTS);
+    sio_options_init(&o);
+    o.max_unfinished_bytes = LIMIT;
+    CHECK(world_open(&w, &o), "no server");
+    memory = world_memory();
+    for (int i = 0; i < CLIENTS; i++) {
+        fds[i] = world_client(&w);
+        send_nine(fds[i], half, 500);
+        if (most < unfinished())
+            most = unfinished();
+    }
+    memory = world_memory() - memory;
+    CHECK(most > LIMIT / 2 && most <= LIMIT + MOST_A_READ, "%zu bytes", most);
+    CHECK(memory < LIMIT + CLIENTS * 5000u, "%zu bytes of heap", memory);
+    for (int i = 0; i < CLIENTS; i++)
+        left += !*world_frames(&w, fds[i]);
+    CHECK(left > CLIENTS / 4 && left < CLIENTS / 2, "%zu are left", left);
+    CHECK(strstr(w.log, "too much input is unfinished"), "log: %s", w.log);
+    end();
+}
+
+static void pongs(int fd, uint64_t ms)
+{
+    for (; ms; ms -= 1000) {
+        world_advance(&w, 1000);
+        world_send_text(&w, fd, "3");
+    }
+    world_frames(&w, fd);
+}
+
+static void test_attachment_time(void)
+{
+    int fd;
+
+    T_CASE("CVE-2026-48804 an attachment that does not come for 60 s");
+    CHECK(world_open(&w, NULL), "no server");
+    fd = world_client(&w);
+    send_nine(fd, "abc", 3);
+    pongs(fd, 59000);
+    CHECK(unfinished() > 27, "%zu bytes", unfinished());
+    world_advance(&w, 1000);
+    CHECK_FRAMES(&w, fd, "C|");
+    CHECK(strstr(w.log, "an attachment took too long"), "log: %s", w.log);
+    world_hang_up(&w, fd);
+    world_check_empty(&w);
+    world_close(&w);
+
+    T_CASE("each attachment has its own 60 s, a whole packet none");
+    CHECK(world_open(&w, NULL), "no server");
+    fd = world_client(&w);
+    send_nine(fd, "", 0);
+    world_send_binary(&w, fd, "", 0);
+    CHECK(unfinished() == 0, "%zu bytes", unfinished());
+    world_send_text(&w, fd, "453-[\"x\",{\"_placeholder\":true,\"num\":0}]");
+    pongs(fd, 59000);
+    world_send_binary(&w, fd, "a", 1);
+    pongs(fd, 59000);
+    world_send_binary(&w, fd, "b", 1);
+    pongs(fd, 59000);
+    world_send_binary(&w, fd, "c", 1);
+    CHECK(unfinished() == 0, "%zu bytes", unfinished());
+    pongs(fd, 120000);
+    CHECK(w.server->hub.shard.events_in == 2, "%d events",
+          (int)w.server->hub.shard.events_in);
+    CHECK_FRAMES(&w, fd, "");
+    world_hang_up(&w, fd);
+    world_check_empty(&w);
+    world_close(&w);
+}
+
 static void test_defaults(void)
 {
     static const struct {
@@ -276,6 +361,8 @@ int main(void)
     test_messages();
     test_ends();
     test_bombs();
+    test_attachments();
+    test_attachment_time();
     test_defaults();
     return t_done();
 }
