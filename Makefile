@@ -198,12 +198,16 @@ sizes:
 #: make fuzz            every fuzz target, FUZZ_SECONDS=20 each
 FUZZ_SECONDS ?= 20
 FUZZ_FLAGS := -std=c11 $(DEFS) -I. -Iinclude -O1 -g -fno-omit-frame-pointer \
-              -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-build/fuzz/%: tests/fuzz/%.c $(PROTO) $(CORE) \
-    $(wildcard protocol/*/*.h src/*/*.h include/sio/*.h)
+              -fsanitize=fuzzer-no-link,address,undefined \
+              -fno-sanitize-recover=all
+FUZZ_OBJS  := $(patsubst %.c,build/fuzz/obj/%.o,$(PROTO) $(CORE))
+build/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)clang $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
+build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o $(FUZZ_OBJS)
 	$(call say,FUZZ)
-	$(Q)clang $(FUZZ_FLAGS) -o $@ $< $(PROTO) $(CORE) $(LIBS)
+	$(Q)clang $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 fuzz: setup
 	+@$(MAKE) --no-print-directory $(JOBS) $(FUZZ:%=build/fuzz/%)
 	@sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ)
@@ -230,6 +234,7 @@ setup-demo:
 clean:
 	rm -rf build
 
+-include $(FUZZ_OBJS:.o=.d) $(FUZZ:%=build/fuzz/obj/tests/fuzz/%.d)
 -include $(patsubst %.o,%.d,$(call obj,$(PROTO) $(CORE) $(UNIT) $(FLOW) \
     $(SUPPORT) $(wildcard demo/*/*.c tests/servers/*.c tests/e2e/*.c)))
 .PHONY: all certs help install uninstall demos demo servers test test-only check \

@@ -2,19 +2,23 @@
  * server.c -- the whole server under a client that sends anything. The first
  * byte chooses what has happened before: nothing (raw HTTP), a WebSocket, a
  * polling session, an upgrade under way; by a client of Engine.IO 4 or of 3 in
- * one of its forms. What follows are steps:
+ * one of its forms; without permessage-deflate, with it, with it but without
+ * context; or on a plain WebSocket endpoint. What follows are steps:
  *
  *   kind, length, bytes    raw bytes, at once or one by one; a text or binary
- *                          frame; a POST; a poll; or so many hundred
- *                          milliseconds pass
+ *                          frame, or one of any first byte; a POST; a poll; or
+ *                          so many hundred milliseconds pass
  *
- * A step marked HOLD goes out with the next one, in the same segment.
+ * A step marked HOLD goes out with the next one, in the same segment; the upper
+ * half of a kind is the size of the segments that raw bytes and frames go in.
  *
  * Afterwards everything hangs up, time passes, every counter must be zero, and
  * an innocent client must get its echo.
  *
  * SPDX-License-Identifier: MIT
  */
+#include <sio/websocket.h>
+
 #include "src/server/server.h"
 
 #include <errno.h>
@@ -31,6 +35,8 @@
     "Sec-WebSocket-Version: 13\r\n"                 \
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
+#define DEFLATE "Sec-WebSocket-Extensions: permessage-deflate"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static sio_server *server;
@@ -39,10 +45,12 @@ static int fds[CONNECTIONS];
 static size_t fd_count;
 static int main_fd; /* where bytes and frames go */
 static bool holding;
+static size_t piece;       /* bytes of a segment; 0: all in one */
 static uint8_t held[4096]; /* bytes for main_fd that wait for the next step */
 static size_t held_len;
 static char sid[21];       /* of the polling session, if any */
 static const char *speaks; /* of its client: the query */
+static const char *offers; /* of its WebSockets: an extension field, or "" */
 static char got[1 << 16];  /* what came back last */
 
 static void must(bool ok)
@@ -121,6 +129,34 @@ static void on_gone(sio_socket *socket, const char *reason, void *user)
     sio_emit(sio_broadcast(socket), "gone", sio_string(reason));
 }
 
+static void on_plain(sio_websocket *ws, const sio_value *message, void *user)
+{
+    const char *text = message->data;
+
+    (void)user;
+    sio_websocket_send(ws, message);
+    if (message->size && text[0] == 'p')
+        sio_websocket_pause(ws);
+    else if (message->size && text[0] == 'c')
+        sio_websocket_close(ws, 3000, "c");
+}
+
+static void start_plain(void)
+{
+    static const sio_websocket_handlers handlers = { .size = sizeof handlers,
+                                                     .on_message = on_plain };
+    sio_websocket_options o;
+
+    sio_websocket_options_init(&o);
+    o.path = "/plain";
+    o.per_message_deflate = true;
+    o.max_message = 3000;
+    o.max_fragments = 20;
+    o.ping_interval_ms = 2000;
+    o.ping_timeout_ms = 1000;
+    must(sio_on_websocket(server, &o, &handlers, NULL) == SIO_OK);
+}
+
 static uint64_t read_clock(void *self)
 {
     (void)self;
@@ -135,6 +171,9 @@ static void start(void)
     sio_options_init(&o);
     o.max_http_buffer_size = 2000;
     o.max_buffered_amount = 20000;
+    o.max_unfinished_bytes = 4000;
+    o.per_message_deflate = true;
+    o.per_message_deflate_threshold = 10;
     o.allow_eio3 = true;
     server = server_new(&o, read_clock, NULL);
     must(server != NULL);
@@ -144,6 +183,7 @@ static void start(void)
     sio_on_disconnecting(nsp, on_gone, NULL);
     sio_on_disconnect(nsp, on_gone, NULL);
     sio_on_connection(sio_of(server, "/k"), kick, NULL);
+    start_plain();
 }
 
 /* ------------------------------------------------------------- the wire -- */
@@ -193,7 +233,8 @@ static void put(int fd, const void *bytes, size_t n)
         held_len = 0;
     }
     while (n) {
-        ssize_t k = send(fd, at, n, MSG_NOSIGNAL);
+        size_t most = piece && piece < n && fd == main_fd ? piece : n;
+        ssize_t k = send(fd, at, most, MSG_NOSIGNAL);
 
         if (k < 0 && errno != EAGAIN)
             return;
@@ -266,8 +307,17 @@ static void websocket(int fd, const char *query)
 {
     say(fd,
         "GET /socket.io/?%s&transport=websocket%s HTTP/1.1\r\n"
-        "Host: x\r\n" UPGRADE "\r\n",
-        speaks, query);
+        "Host: x\r\n" UPGRADE "%s\r\n",
+        speaks, query, offers);
+    must(strncmp(got, "HTTP/1.1 101 ", 13) == 0);
+}
+
+static void plain_websocket(int fd)
+{
+    say(fd,
+        "GET /plain HTTP/1.1\r\n"
+        "Host: x\r\n" UPGRADE "%s\r\n",
+        offers);
     must(strncmp(got, "HTTP/1.1 101 ", 13) == 0);
 }
 
@@ -294,9 +344,18 @@ static void prepare(uint8_t how)
     char query[32];
 
     speaks = speakers[how / 4 % 4];
+    offers = how & 0x10   ? DEFLATE ";server_no_context_takeover"
+                                    ";client_no_context_takeover\r\n"
+             : how & 0x20 ? DEFLATE "\r\n"
+                          : "";
+    piece = 0;
     fd_count = 0;
     memset(sid, 0, sizeof sid);
     main_fd = dial_kept();
+    if (how & 0x40) {
+        plain_websocket(main_fd);
+        return;
+    }
     switch (how % 4) {
     case 1:
         websocket(main_fd, "");
@@ -320,6 +379,7 @@ static void prepare(uint8_t how)
 static void step(uint8_t kind, const uint8_t *p, size_t n)
 {
     holding = kind & HOLD;
+    piece = kind >> 4;
     switch (kind % 8) {
     case 0:
         put(main_fd, p, n);
@@ -329,8 +389,11 @@ static void step(uint8_t kind, const uint8_t *p, size_t n)
             put(main_fd, p + i, 1);
         break;
     case 2:
-    case 3:
         frame(main_fd, 0x81, p, n);
+        break;
+    case 3:
+        if (n)
+            frame(main_fd, p[0], p + 1, n - 1);
         break;
     case 4:
         frame(main_fd, 0x82, p, n);
@@ -357,6 +420,7 @@ static void check_left(void)
     must(s.connections == 0 && s.requests == 0 && s.sessions == 0);
     must(s.websockets == 0 && s.sockets == 0 && s.rooms == 0);
     must(s.pending_acks == 0 && s.queued_bytes == 0);
+    must(s.unfinished_bytes == 0);
     must(server->loop.chunk_count == 0);
     must(server->hub.shard.client_count == 0);
     must(server->hub.shard.batch_count == 0);
@@ -367,10 +431,16 @@ static void check_innocent(void)
     int fd = dial();
 
     speaks = "EIO=4";
+    offers = "";
     websocket(fd, "");
     frame(fd, 0x81, "40", 2);
     frame(fd, 0x81, "427[\"a\",1,2]", 12);
     must(strstr(got, "437[1,2]") != NULL);
+    close(fd);
+    fd = dial();
+    plain_websocket(fd);
+    frame(fd, 0x82, "hello", 5);
+    must(strncmp(got, "\x82\x05hello", 7) == 0);
     close(fd);
 }
 
@@ -393,6 +463,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size -= 2 + n;
     }
     holding = false;
+    piece = 0;
     put(main_fd, "", 0);
     while (fd_count)
         close(fds[--fd_count]);
