@@ -36,6 +36,47 @@ static void test_inet(int family, const char *from, const char *want)
     CHECK(a.port == 3000, "port %u", a.port);
 }
 
+static void test_parse(void)
+{
+    static const struct {
+        const char *text, *want; /* NULL: no address */
+    } rows[] = {
+        { "127.0.0.1", "127.0.0.1" },
+        { "::1", "::1" },
+        { "2001:DB8::0:7", "2001:db8::7" },
+        { "::ffff:192.0.2.7", "192.0.2.7" },
+        { "1111:2222:3333:4444:5555:6666:255.255.255.255",
+          "1111:2222:3333:4444:5555:6666:ffff:ffff" },
+        { "", NULL },
+        { "127.0.0.1 ", NULL },
+        { "127.0.0.1:80", NULL },
+        { "127.1", NULL },
+        { "127.0.0.01", NULL },
+        { "[::1]", NULL },
+        { "fe80::1%eth0", NULL },
+        { "localhost", NULL },
+        { "1111:2222:3333:4444:5555:6666:255.255.255.255:", NULL },
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct net_address a = { .family = 99 };
+        char text[NET_ADDRESS_TEXT] = "";
+        bool good = net_address_parse(&a, str_of(rows[i].text));
+
+        T_CASE("address: '%s' is %s", rows[i].text,
+               rows[i].want ? rows[i].want : "none");
+        CHECK(good == (rows[i].want != NULL), "%d", good);
+        if (good)
+            net_address_text(&a, text);
+        CHECK(good ? strcmp(text, rows[i].want) == 0 : a.family == 99,
+              "got %s, family %u", text, a.family);
+    }
+    T_CASE("address: a NUL is no end of the text");
+    CHECK(!net_address_parse(&(struct net_address){ 0 },
+                             (sio_str){ "127.0.0.1\0", 10 }),
+          "taken");
+}
+
 int main(void)
 {
     struct sockaddr other = { .sa_family = AF_UNIX };
@@ -48,6 +89,8 @@ int main(void)
     test_inet(AF_INET6, "::ffff:10.1.2.3", "10.1.2.3");
     test_inet(AF_INET6, "2001:db8:1111:2222:3333:4444:5555:6666",
               "2001:db8:1111:2222:3333:4444:5555:6666");
+
+    test_parse();
 
     T_CASE("address: unix, unknown");
     net_address_from(&a, &other);
