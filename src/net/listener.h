@@ -11,16 +11,15 @@
 #ifndef SRC_NET_LISTENER_H
 #define SRC_NET_LISTENER_H
 
-#include "src/net/address.h"
+#include "src/net/bind.h"
 #include "src/net/loop.h"
 
-#define NET_BACKLOG 4096        /* connections: what to ask for */
 #define NET_ACCEPT_BATCH 64     /* accepted at most per readiness */
 #define NET_ACCEPT_PAUSE_MS 100 /* after EMFILE and its kind */
 
 struct net_listener_ops {
-    /* A new connection; `fd` (non-blocking, close-on-exec, TCP_NODELAY) is the
-     * callee's. */
+    /* A new connection; `fd` (non-blocking, close-on-exec, TCP_NODELAY if it is
+     * TCP) is the callee's. */
     void (*on_accept)(void *self, int fd, const struct net_address *peer);
     /* Accepting failed and pauses; errno value. */
     void (*on_error)(void *self, int error);
@@ -30,26 +29,17 @@ struct net_listener {
     struct net_loop *loop;
     const struct net_listener_ops *ops;
     void *self;
-    int fd;
-    uint16_t port; /* bound, host order */
+    struct net_bound bound;
     struct event event;
     struct net_alarm pause;
     struct net_deferred cleanup;
 };
 
-/*
- * Parse "HOST:PORT", "[V6]:PORT", ":PORT" or "PORT" (no host: all addresses,
- * IPv6 with IPv4 where there is IPv6), bind and listen. Port 0 takes a free
- * one. A host name is resolved (blocking) and its first usable address taken.
- *
- * backlog  connections that may wait to be accepted; the kernel caps it
- *
- * SIO_OK and *out; SIO_E_ADDRESS (not parsed, not resolved), SIO_E_SYS with
- * errno (bind, listen), SIO_E_NOMEM.
- */
-int net_listen(struct net_loop *loop, const char *address, int backlog,
+/* Listen on an address as net_bind() takes it, with its results. */
+int net_listen(struct net_loop *loop, const char *address,
+               const struct net_bind_options *options,
                const struct net_listener_ops *ops, void *self,
-               struct net_listener **out);
+               struct net_listener **out, const char **why);
 
 void net_listener_close(struct net_listener *l); /* frees it at end of turn */
 

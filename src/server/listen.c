@@ -63,13 +63,15 @@ static void read_options(sio_listen_options *out,
 static int open_one(sio_server *server, const char *address,
                     const sio_listen_options *o)
 {
+    struct net_bind_options how = { .backlog = o->backlog };
     struct listening *e = calloc(1, sizeof *e);
+    const char *why;
     int r;
 
     if (!e)
         return SIO_E_NOMEM;
     e->server = server;
-    r = net_listen(&server->loop, address, o->backlog, &ops, e, &e->listener);
+    r = net_listen(&server->loop, address, &how, &ops, e, &e->listener, &why);
     if (r < 0) {
         int saved = errno;
 
@@ -79,7 +81,7 @@ static int open_one(sio_server *server, const char *address,
     }
     e->tls = o->tls ? net_tls_ref(o->tls) : NULL;
     list_append(&server->listeners, &e->node);
-    server->port = e->listener->port;
+    server->port = e->listener->bound.port;
     return SIO_OK;
 }
 

@@ -42,6 +42,8 @@ static void on_error(void *self, int error)
 }
 
 static const struct net_listener_ops ops = { on_accept, on_error };
+static const struct net_bind_options plain = { .backlog = NET_BACKLOG };
+static const char *why;
 
 static int connect_to(uint16_t port, int family)
 {
@@ -96,7 +98,7 @@ static void test_refused(void)
         int r;
 
         T_CASE("listen: '%s' is no address", rows[i]);
-        r = net_listen(&loop, rows[i], NET_BACKLOG, &ops, NULL, &l);
+        r = net_listen(&loop, rows[i], &plain, &ops, NULL, &l, &why);
         CHECK(r == SIO_E_ADDRESS && !l, "result %d", r);
     }
 }
@@ -128,15 +130,15 @@ static void test_accept(void)
             continue;
         T_CASE("listen: %s, connected to from %s", rows[i].address,
                rows[i].peer ? rows[i].peer : "nowhere");
-        CHECK(net_listen(&loop, rows[i].address, NET_BACKLOG, &ops, NULL, &l) ==
-                  SIO_OK,
+        CHECK(net_listen(&loop, rows[i].address, &plain, &ops, NULL, &l,
+                         &why) == SIO_OK,
               "errno %d", errno);
         if (!l)
             continue;
-        CHECK(l->port != 0, "no port");
+        CHECK(l->bound.port != 0, "no port");
         accepted = 0;
         if (rows[i].peer) {
-            fd = connect_to(l->port, rows[i].family);
+            fd = connect_to(l->bound.port, rows[i].family);
             CHECK(fd >= 0, "not connected");
             net_loop_poll(&loop);
             CHECK(accepted == 1, "%d accepted", accepted);
@@ -149,7 +151,7 @@ static void test_accept(void)
             close(fd);
         }
         if (rows[i].v6_only)
-            CHECK(connect_to(l->port, AF_INET) < 0, "serves IPv4 too");
+            CHECK(connect_to(l->bound.port, AF_INET) < 0, "serves IPv4 too");
         net_listener_close(l);
         net_listener_close(l);
         net_loop_poll(&loop);
@@ -163,24 +165,24 @@ static void test_taken(void)
     int r;
 
     T_CASE("listen: a port that is taken is a system error");
-    CHECK(net_listen(&loop, "127.0.0.1:0", NET_BACKLOG, &ops, NULL, &l) ==
+    CHECK(net_listen(&loop, "127.0.0.1:0", &plain, &ops, NULL, &l, &why) ==
               SIO_OK,
           "listen");
-    snprintf(address, sizeof address, "127.0.0.1:%u", l->port);
-    r = net_listen(&loop, address, NET_BACKLOG, &ops, NULL, &other);
+    snprintf(address, sizeof address, "127.0.0.1:%u", l->bound.port);
+    r = net_listen(&loop, address, &plain, &ops, NULL, &other, &why);
     CHECK(r == SIO_E_SYS && errno == EADDRINUSE, "%d, errno %d", r, errno);
     CHECK(!other, "out was touched");
 
     T_CASE("listen: out of memory is a result, the port is free again");
     oom_arm(0);
-    CHECK(net_listen(&loop, "127.0.0.1:0", NET_BACKLOG, &ops, NULL, &other) ==
+    CHECK(net_listen(&loop, "127.0.0.1:0", &plain, &ops, NULL, &other, &why) ==
               SIO_E_NOMEM,
           "listens");
     oom_disarm();
     CHECK(!other, "out was touched");
     net_listener_close(l);
     net_loop_poll(&loop);
-    CHECK(net_listen(&loop, address, NET_BACKLOG, &ops, NULL, &l) == SIO_OK,
+    CHECK(net_listen(&loop, address, &plain, &ops, NULL, &l, &why) == SIO_OK,
           "not free");
     net_listener_close(l);
     net_loop_poll(&loop);
@@ -193,10 +195,10 @@ static void test_descriptors(void)
     int fd, probe;
 
     T_CASE("listen: no descriptors left: told once, then a pause");
-    CHECK(net_listen(&loop, "127.0.0.1:0", NET_BACKLOG, &ops, NULL, &l) ==
+    CHECK(net_listen(&loop, "127.0.0.1:0", &plain, &ops, NULL, &l, &why) ==
               SIO_OK,
           "listen");
-    fd = connect_to(l->port, AF_INET);
+    fd = connect_to(l->bound.port, AF_INET);
     probe = dup(fd); /* the lowest free number */
     close(probe);
     getrlimit(RLIMIT_NOFILE, &old);
@@ -232,11 +234,11 @@ static void test_batch(void)
     int fds[NET_ACCEPT_BATCH + 6];
 
     T_CASE("listen: many at once, at most %d per readiness", NET_ACCEPT_BATCH);
-    CHECK(net_listen(&loop, "127.0.0.1:0", NET_BACKLOG, &ops, NULL, &l) ==
+    CHECK(net_listen(&loop, "127.0.0.1:0", &plain, &ops, NULL, &l, &why) ==
               SIO_OK,
           "listen");
     for (size_t i = 0; i < COUNT(fds); i++)
-        fds[i] = connect_to(l->port, AF_INET);
+        fds[i] = connect_to(l->bound.port, AF_INET);
     accepted = 0;
     net_loop_poll(&loop);
     CHECK(accepted == NET_ACCEPT_BATCH, "%d accepted", accepted);
