@@ -76,9 +76,10 @@ struct net_loop {
     struct list dirty; /* connections to flush */
     struct net_deferred *deferred, **deferred_end;
 
-    struct list conns;                     /* all connections */
-    size_t conn_count;                     /* of them */
-    size_t tls_count;                      /* those with TLS */
+    struct list conns;    /* all connections */
+    size_t conn_count;    /* of them */
+    size_t waiting_count; /* accepted, but no connection yet: see proxy.h */
+    size_t tls_count;     /* those with TLS */
     uint64_t tls_handshakes, tls_failures; /* handshakes that did, or did not */
     /* TLS of a connection failed, in its handshake or later; for the log. NULL:
      * nobody listens. */
