@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "src/net/conn.h"
+#include "src/net/limits.h"
 #include "src/net/output.h"
 #include "src/net/tls.h"
 
@@ -283,6 +284,8 @@ void net_conn_close(struct net_conn *c)
     list_remove(&c->dirty);
     list_remove(&c->node);
     c->loop->conn_count--;
+    if (c->loop->limits)
+        net_limits_give_back(c->loop->limits, &c->peer);
     close(c->fd);
     net_defer(c->loop, &c->cleanup, conn_free);
 }
@@ -378,9 +381,15 @@ int net_conn_open(struct net_loop *loop, int fd, const struct net_address *peer,
                   struct net_conn **out)
 {
     struct net_conn *c = calloc(1, sizeof *c);
+    int r = c ? SIO_OK : SIO_E_NOMEM;
 
-    if (!c)
-        return SIO_E_NOMEM;
+    if (c && loop->limits)
+        r = net_limits_take(loop->limits,
+                            loop->conn_count + loop->waiting_count, peer);
+    if (r < 0) {
+        free(c);
+        return r;
+    }
     c->loop = loop;
     c->fd = fd;
     c->peer = *peer;
@@ -393,6 +402,8 @@ int net_conn_open(struct net_loop *loop, int fd, const struct net_address *peer,
     if (event_assign(&c->event, loop->base, fd, EV_READ | EV_PERSIST, on_event,
                      c) < 0 ||
         event_add(&c->event, NULL) < 0) {
+        if (loop->limits)
+            net_limits_give_back(loop->limits, peer);
         free(c);
         return SIO_E_SYS;
     }

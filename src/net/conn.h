@@ -94,7 +94,8 @@ struct net_conn {
  *
  * max_queued  bytes of output that may wait; once more than that wait, the next
  *             append fails the connection with NET_CLOSE_OVERFLOW
- * Returns     SIO_OK, or SIO_E_NOMEM / SIO_E_SYS with fd still the caller's.
+ * Returns     SIO_OK, or SIO_E_NOMEM / SIO_E_SYS / SIO_E_LIMIT (loop->limits)
+ *             with fd still the caller's.
  */
 int net_conn_open(struct net_loop *loop, int fd, const struct net_address *peer,
                   size_t max_queued, const struct net_conn_ops *ops, void *self,

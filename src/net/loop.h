@@ -55,6 +55,8 @@ struct net_deferred {
     void (*run)(struct net_deferred *deferred);
 };
 
+struct net_limits;
+
 struct net_loop {
     struct event_base *base;
     bool owns_base;
@@ -79,7 +81,8 @@ struct net_loop {
     struct list conns;    /* all connections */
     size_t conn_count;    /* of them */
     size_t waiting_count; /* accepted, but no connection yet: see proxy.h */
-    size_t tls_count;     /* those with TLS */
+    struct net_limits *limits;             /* of connections; NULL: none */
+    size_t tls_count;                      /* those with TLS */
     uint64_t tls_handshakes, tls_failures; /* handshakes that did, or did not */
     /* TLS of a connection failed, in its handshake or later; for the log. NULL:
      * nobody listens. */
