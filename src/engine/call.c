@@ -313,8 +313,12 @@ int sio_call_query(const sio_http_call *call, const char *key, char *out,
 
 const char *sio_call_address(sio_http_call *call)
 {
-    if (call->ex)
-        net_address_text(http_peer(call->ex), call->address);
+    struct net_address client;
+
+    if (call->ex) {
+        client = http_client(call->ex).address;
+        net_address_text(&client, call->address);
+    }
     return call->address;
 }
 

@@ -91,10 +91,11 @@ void engine_refuse(struct engine *e, struct http_exchange *ex,
                    sio_connection_error *error)
 {
     enum eio_refusal code = (enum eio_refusal)error->code;
+    const struct net_address client = http_client(ex).address;
     char address[NET_ADDRESS_TEXT];
     struct context context;
 
-    net_address_text(http_peer(ex), address);
+    net_address_text(&client, address);
     error->message = eio_refusal_text(code);
     error->method = ex->request.method;
     error->url = ex->request.target;

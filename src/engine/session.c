@@ -29,6 +29,7 @@ struct eng_session *session_new(struct engine *e, struct http_exchange *ex,
 {
     const size_t length = sid.p ? sid.n : ENG_SID_LEN;
     struct eng_session *s = calloc(1, sizeof *s + length + 1);
+    struct http_client client;
 
     if (!s)
         return NULL;
@@ -41,7 +42,9 @@ struct eng_session *session_new(struct engine *e, struct http_exchange *ex,
         return NULL;
     }
     revision_init(s);
-    s->peer = *http_peer(ex);
+    client = http_client(ex);
+    s->peer = client.address;
+    s->request->secure = client.secure;
     net_timer_init(&s->heartbeat);
     net_timer_init(&s->closing);
     net_task_init(&s->flush, polling_flush);

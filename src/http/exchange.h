@@ -16,7 +16,7 @@
 
 #include "protocol/base/buf.h"
 #include "protocol/base/grow.h"
-#include "src/http/request.h"
+#include "src/http/forwarded.h"
 #include "src/net/conn.h"
 #include "src/net/tls.h"
 
@@ -34,6 +34,8 @@ struct http_config {
     uint32_t tls_ms;        /* for a TLS handshake: 10000 */
     size_t max_queued;      /* bytes of output that may wait: 16 MiB */
     size_t max_unfinished; /* bytes of input, see struct http_server: 256 MiB */
+    const struct net_networks *trusted; /* proxies; borrowed; NULL: none */
+    enum http_forwarded forwarded;      /* what those write */
 };
 
 void http_config_defaults(struct http_config *config);
@@ -123,7 +125,8 @@ void http_server_close(struct http_server *s);
  * many. False: it has grown, and all of it is over the limit now. */
 bool http_unfinished(struct http_server *s, size_t before, size_t after);
 
-/* A new connection; fd is the server's now, also on failure. */
+/* A new connection; fd is the server's now, also on failure: SIO_E_LIMIT (of
+ * the loop), SIO_E_NOMEM, SIO_E_SYS. */
 int http_accept(struct http_server *s, int fd, const struct net_address *peer);
 /* The same below TLS; `tls` NULL: without. */
 int http_accept_tls(struct http_server *s, int fd,
@@ -191,6 +194,8 @@ void http_hang_up(struct http_exchange *ex);
 int http_keep_body(struct http_exchange *ex, const char *body, size_t n);
 void http_take_body(struct http_exchange *ex);
 
-const struct net_address *http_peer(const struct http_exchange *ex);
+/* Who has sent the request: who has connected, or whom trusted proxies name. It
+ * is looked up in the fields, so ask once. */
+struct http_client http_client(const struct http_exchange *ex);
 
 #endif

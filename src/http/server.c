@@ -96,9 +96,16 @@ void http_exchange_release(struct http_exchange *ex)
     s->spare_count++;
 }
 
-const struct net_address *http_peer(const struct http_exchange *ex)
+struct http_client http_client(const struct http_exchange *ex)
 {
-    return &ex->connection->peer;
+    const struct http_connection *h = ex->connection;
+    const struct http_config *config = &h->server->config;
+    struct http_client client = { h->peer, ex->request.secure };
+
+    if (config->trusted)
+        http_forwarded(&ex->request, config->trusted, config->forwarded,
+                       &client);
+    return client;
 }
 
 /* ---------------------------------------------------------------- server -- */
