@@ -38,6 +38,14 @@ typedef void (*sio_log_fn)(void *user, sio_log_level level,
 /* Bits of sio_options.transports. */
 enum { SIO_TRANSPORT_POLLING = 1, SIO_TRANSPORT_WEBSOCKET = 2 };
 
+/* What the trusted proxies write about the client. */
+typedef enum sio_forwarded {
+    SIO_FORWARDED_ANY,    /* X-Forwarded-For and -Proto; where there is no
+                             X-Forwarded-For: Forwarded */
+    SIO_FORWARDED_X,      /* X-Forwarded-For and -Proto, nothing else */
+    SIO_FORWARDED_RFC7239 /* Forwarded, nothing else */
+} sio_forwarded;
+
 /* Names and defaults are those of Node's socket.io. Strings are copied by
  * sio_server_new(). */
 typedef struct sio_options {
@@ -117,6 +125,28 @@ typedef struct sio_options {
     const char *const *allowed_origins;
     size_t allowed_origin_count;
 
+    /* Proxies in front, whose word on the client's address and on https is
+     * taken: networks ("10.0.0.0/8", "::1/128", one address), "unix" (every
+     * unix socket), or the words "loopback", "linklocal", "private". Anybody
+     * else's X-Forwarded-For and Forwarded fields are ignored. See
+     * docs/PROXY.md. Of the server: of no effect in sio_engine_new(). */
+    const char *const *trusted_proxies; /* NULL: none */
+    size_t trusted_proxy_count;
+    sio_forwarded forwarded; /* SIO_FORWARDED_ANY: which fields they write */
+
+    /* Connections that may be open, also of the server. One more is closed at
+     * once. An address is that of the connection (or of its PROXY header), the
+     * first 64 bits of an IPv6 one; trusted proxies and unix sockets may have
+     * any number up to max_connections. */
+    size_t max_connections;             /* 100000; 0: no limit */
+    size_t max_connections_per_address; /* 0: no limit */
+
+    uint32_t keep_alive_timeout_ms; /* 5000: an HTTP connection may be idle so
+                                       long between requests; 0: it is closed
+                                       behind the answer. A proxy that keeps
+                                       connections to us must keep them for
+                                       less */
+
     /* Hooks: see <sio/hooks.h>. Each is given hook_user. */
     void (*allow_request)(sio_handshake *handshake, void *user); /* NULL */
     void (*generate_id)(sio_handshake *handshake, void *user);   /* NULL */
@@ -190,6 +220,11 @@ typedef struct sio_listen_options {
                      they are accepted (it caps this by net.core.somaxconn) */
     sio_tls *tls; /* NULL: plain; see <sio/tls.h>. The listener keeps what it
                      needs: sio_tls_free() may follow at once */
+    unsigned unix_mode;  /* 0: by the umask; permissions of a unix socket: who
+                            may write to it may connect (0660) */
+    bool proxy_protocol; /* false; true: every connection begins with a PROXY
+                            header (version 1 or 2), and comes from one of the
+                            trusted_proxies; others are closed */
 } sio_listen_options;
 
 /* Fill *options with the defaults; the macro records the caller's build. */
@@ -203,15 +238,24 @@ SIO_API void sio_listen_options_init_sized(sio_listen_options *options,
  *
  * address  "0.0.0.0:3000", "[::1]:3000", "localhost:3000", ":3000" (all
  *          addresses). Port 0 takes a free one: ask sio_port().
+ *          "unix:/run/app.sock": a unix socket. A file there that nobody
+ *          listens on any more is replaced; it is removed at the end.
+ *          "unix:@app": the same without a file, of Linux.
+ *          "fd:3": a listening socket that the process was started with; it is
+ *          the server's from here on.
+ *          "systemd": all sockets that systemd has passed (LISTEN_FDS);
+ *          "systemd:NAME": those of that FileDescriptorName=. All or none.
  * options  NULL: the defaults. Borrowed until return.
  * Returns  SIO_OK; SIO_E_ADDRESS; SIO_E_SYS with errno (EADDRINUSE, EACCES);
  *          SIO_E_NOMEM; SIO_E_STATE after sio_stop(); SIO_E_INVAL (options).
+ *          The log says more.
  * Thread   before sio_run(), or the loop's.
  */
 SIO_API int sio_listen(sio_server *server, const char *address,
                        const sio_listen_options *options);
 
-/* The port of the last successful sio_listen(), 0 when there was none. */
+/* The port of the last successful sio_listen(); 0 when there was none, or it
+ * was a unix socket. */
 SIO_API unsigned sio_port(const sio_server *server);
 
 /*
@@ -260,7 +304,7 @@ SIO_API int sio_serve_files(sio_server *server, const char *prefix,
 
 /* What is alive right now. All zero once every client has left. */
 typedef struct sio_stats {
-    size_t connections;      /* TCP connections */
+    size_t connections;      /* of TCP and unix sockets */
     size_t tls;              /* of them, those with TLS */
     size_t requests;         /* HTTP requests under way */
     size_t sessions;         /* Engine.IO sessions */
@@ -272,6 +316,9 @@ typedef struct sio_stats {
     size_t unfinished_bytes; /* input of which more is to come */
     uint64_t handshakes;     /* sessions opened since the start */
     uint64_t refused;        /* requests refused since the start */
+    uint64_t dropped; /* connections closed before their first request since
+                         the start: over a limit, or without a good PROXY
+                         header */
     uint64_t tls_handshakes; /* completed since the start */
     uint64_t tls_failures;   /* TLS handshakes that failed since the start */
     uint64_t events_in, events_out; /* since the start; a broadcast counts once

@@ -227,6 +227,8 @@ static const char *check_rest(const sio_options *o)
         return "transports: SIO_TRANSPORT_POLLING, _WEBSOCKET or both";
     if (o->unmatched_status < 400 || o->unmatched_status > 599)
         return "unmatched_status: 400 to 599";
+    if (o->forwarded > SIO_FORWARDED_RFC7239)
+        return "forwarded: SIO_FORWARDED_ANY, _X or _RFC7239";
     if (o->loops != 1)
         return "loops: only one loop is supported so far";
     if (o->initial_packet &&

@@ -2,6 +2,10 @@
  * listen.c -- the addresses that a server listens on: each is a listener with
  * options of its own, and its connections go to HTTP.
  *
+ *   listener --> on_accept() ------------------------> on_known() -->
+ * http_accept()
+ *                    '--> net_proxy (PROXY header) -------^
+ *
  * SPDX-License-Identifier: MIT
  */
 #include "src/net/listener.h"
@@ -9,23 +13,117 @@
 #include "src/server/server.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define LOG_PAUSE_MS 1000 /* between two lines of one log_budget */
 
 struct listening {
     struct list node; /* in server->listeners */
     sio_server *server;
     struct net_listener *listener;
     sio_tls *tls; /* NULL: plain */
+    bool proxy_protocol;
 };
+
+/* ------------------------------------------------------------- accepting -- */
+
+/* A flood of connections must not become a flood of lines. */
+static void log_turned_away(sio_server *server, const char *address,
+                            const char *why)
+{
+    struct log_budget *budget = &server->dropped_log;
+    uint64_t now = server->loop.now_ms;
+
+    if (now < budget->next_ms) {
+        budget->dropped++;
+        return;
+    }
+    if (budget->dropped)
+        server_log(server, SIO_LOG_WARN,
+                   "connection of %s closed: %s (and %" PRIu64 " more before)",
+                   address, why, budget->dropped);
+    else
+        server_log(server, SIO_LOG_WARN, "connection of %s closed: %s", address,
+                   why);
+    budget->next_ms = now + LOG_PAUSE_MS;
+    budget->dropped = 0;
+}
+
+static void turned_away(sio_server *server, const struct net_address *peer,
+                        const char *why)
+{
+    char address[NET_ADDRESS_TEXT];
+
+    net_address_text(peer, address);
+    server->dropped++;
+    log_turned_away(server, address, why);
+}
+
+static bool is_full(const sio_server *server)
+{
+    return net_limits_full(&server->limits, server->loop.conn_count +
+                                                server->loop.waiting_count);
+}
+
+/* Whom the connection is from is known: it is HTTP's. */
+static void on_known(void *self, int fd, const struct net_address *client)
+{
+    struct listening *e = self;
+    sio_server *server = e->server;
+    bool full = is_full(server);
+    int r = http_accept_tls(&server->http, fd, client, e->tls);
+
+    if (r == SIO_E_LIMIT)
+        turned_away(server, client,
+                    full ? "max_connections is reached"
+                         : "max_connections_per_address is reached");
+    else if (r < 0)
+        server_log(server, SIO_LOG_ERROR, "connection dropped: out of memory");
+}
+
+static void on_no_header(void *self, const struct net_address *peer,
+                         const char *why)
+{
+    turned_away(((struct listening *)self)->server, peer, why);
+}
+
+static const struct net_proxy_ops proxy_ops = {
+    .on_header = on_known,
+    .on_failed = on_no_header,
+};
+
+/* A PROXY header has to come first. */
+static void await_header(struct listening *e, int fd,
+                         const struct net_address *peer)
+{
+    sio_server *server = e->server;
+    const char *why = NULL;
+
+    if (!net_networks_have(&server->trusted, peer))
+        why = "none of trusted_proxies, on a listener with proxy_protocol";
+    else if (is_full(server))
+        why = "max_connections is reached";
+    else if (net_proxy_accept(server->proxies, fd, peer, e) == SIO_OK)
+        return;
+    close(fd);
+    if (why)
+        turned_away(server, peer, why);
+    else
+        server_log(server, SIO_LOG_ERROR, "connection dropped: out of memory");
+}
 
 static void on_accept(void *self, int fd, const struct net_address *peer)
 {
     struct listening *e = self;
-    sio_server *server = e->server;
 
-    if (http_accept_tls(&server->http, fd, peer, e->tls) < 0)
-        server_log(server, SIO_LOG_ERROR, "connection dropped: out of memory");
+    if (e->proxy_protocol)
+        await_header(e, fd, peer);
+    else
+        on_known(e, fd, peer);
 }
 
 static void on_accept_error(void *self, int error)
@@ -39,6 +137,8 @@ static const struct net_listener_ops ops = {
     .on_accept = on_accept,
     .on_error = on_accept_error,
 };
+
+/* ------------------------------------------------------------- listening -- */
 
 void sio_listen_options_init_sized(sio_listen_options *options, size_t size)
 {
@@ -60,18 +160,69 @@ static void read_options(sio_listen_options *out,
     out->size = known;
 }
 
-static int open_one(sio_server *server, const char *address,
-                    const sio_listen_options *o)
+static struct listening *listening_at(struct list *node)
 {
-    struct net_bind_options how = { .backlog = o->backlog };
+    return container_of(node, struct listening, node);
+}
+
+static void close_one(struct listening *e)
+{
+    net_listener_close(e->listener);
+    list_remove(&e->node);
+    sio_tls_free(e->tls);
+    free(e);
+}
+
+/* Two listeners on one descriptor would close it twice. */
+static bool is_ours(sio_server *server, int fd)
+{
+    list_for_each_safe(
+        it, next,
+        &server->listeners) if (listening_at(it)->listener->bound.fd ==
+                                fd) return true;
+    return false;
+}
+
+/* The first time that a listener asks for PROXY headers. */
+static int prepare_proxies(sio_server *server)
+{
+    if (server->proxies)
+        return SIO_OK;
+    server->proxies = malloc(sizeof *server->proxies);
+    if (!server->proxies)
+        return SIO_E_NOMEM;
+    net_proxies_init(server->proxies, &server->loop, &proxy_ops);
+    return SIO_OK;
+}
+
+static int bind_one(struct listening *e, const char *address,
+                    const sio_listen_options *o, const char **why)
+{
+    struct net_bind_options how = { o->backlog, o->unix_mode };
+    sio_server *server = e->server;
+    int fd = net_inherited_fd(address);
+
+    if (fd >= 0 && is_ours(server, fd)) {
+        *why = "already listening on that descriptor";
+        return SIO_E_STATE;
+    }
+    return net_listen(&server->loop, address, &how, &ops, e, &e->listener, why);
+}
+
+static int open_one(sio_server *server, const char *address,
+                    const sio_listen_options *o, const char **why)
+{
     struct listening *e = calloc(1, sizeof *e);
-    const char *why;
-    int r;
+    int r = SIO_OK;
 
     if (!e)
         return SIO_E_NOMEM;
     e->server = server;
-    r = net_listen(&server->loop, address, &how, &ops, e, &e->listener, &why);
+    e->proxy_protocol = o->proxy_protocol;
+    if (o->proxy_protocol)
+        r = prepare_proxies(server);
+    if (r == SIO_OK)
+        r = bind_one(e, address, o, why);
     if (r < 0) {
         int saved = errno;
 
@@ -82,32 +233,78 @@ static int open_one(sio_server *server, const char *address,
     e->tls = o->tls ? net_tls_ref(o->tls) : NULL;
     list_append(&server->listeners, &e->node);
     server->port = e->listener->bound.port;
+    server_log(server, SIO_LOG_INFO, "listening on %s, port %u", address,
+               (unsigned)server->port);
     return SIO_OK;
+}
+
+/* All of them, or none. */
+static int open_systemd(sio_server *server, const char *name,
+                        const sio_listen_options *o, const char **why)
+{
+    int fds[NET_SYSTEMD_MAX];
+    int n = net_systemd_fds(name, fds, why), r = SIO_OK;
+    char address[16];
+
+    for (int i = 0; i < n; i++) {
+        snprintf(address, sizeof address, "fd:%d", fds[i]);
+        r = open_one(server, address, o, why);
+        if (r < 0) {
+            int saved = errno;
+
+            while (i-- > 0)
+                close_one(listening_at(server->listeners.prev));
+            errno = saved;
+            return r;
+        }
+    }
+    return n < 0 ? n : r;
+}
+
+static int open_address(sio_server *server, const char *address,
+                        const sio_listen_options *o, const char **why)
+{
+    *why = NULL;
+    if (strcmp(address, "systemd") == 0)
+        return open_systemd(server, NULL, o, why);
+    if (strncmp(address, "systemd:", 8) == 0)
+        return open_systemd(server, address + 8, o, why);
+    return open_one(server, address, o, why);
+}
+
+/* NULL, or what is wrong. */
+static const char *check_options(const sio_server *server,
+                                 const sio_listen_options *o)
+{
+    if (o->backlog < 1)
+        return "backlog: at least 1";
+    if (o->unix_mode > 0777)
+        return "unix_mode: 0 to 0777";
+    if (o->proxy_protocol && !server->trusted.count)
+        return "proxy_protocol: without trusted_proxies nobody could connect";
+    return NULL;
 }
 
 int sio_listen(sio_server *server, const char *address,
                const sio_listen_options *options)
 {
     sio_listen_options o;
-    int r;
+    const char *why;
+    int r, saved;
 
     read_options(&o, options);
-    if (o.backlog < 1)
-        return SIO_E_INVAL;
     if (server->stopping)
         return SIO_E_STATE;
-    r = open_one(server, address, &o);
-    if (r < 0) {
-        int saved = errno;
-
-        server_log(server, SIO_LOG_ERROR, "cannot listen on %s: %s", address,
-                   r == SIO_E_SYS ? strerror(saved) : sio_strerror(r));
-        errno = saved;
-        return r;
-    }
-    server_log(server, SIO_LOG_INFO, "listening on %s, port %u", address,
-               (unsigned)server->port);
-    return SIO_OK;
+    why = check_options(server, &o);
+    r = why ? SIO_E_INVAL : open_address(server, address, &o, &why);
+    if (r == SIO_OK)
+        return SIO_OK;
+    saved = errno;
+    server_log(server, SIO_LOG_ERROR, "cannot listen on %s: %s%s%s%s", address,
+               r == SIO_E_SYS ? strerror(saved) : sio_strerror(r),
+               why ? " (" : "", why ? why : "", why ? ")" : "");
+    errno = saved;
+    return r;
 }
 
 unsigned sio_port(const sio_server *server)
@@ -117,13 +314,11 @@ unsigned sio_port(const sio_server *server)
 
 void listeners_close(sio_server *server)
 {
-    list_for_each_safe(it, next, &server->listeners)
-    {
-        struct listening *e = container_of(it, struct listening, node);
-
-        net_listener_close(e->listener);
-        sio_tls_free(e->tls);
-        free(e);
+    if (server->proxies) {
+        net_proxies_close(server->proxies);
+        free(server->proxies);
+        server->proxies = NULL;
     }
-    list_init(&server->listeners);
+    list_for_each_safe(it, next, &server->listeners)
+        close_one(listening_at(it));
 }

@@ -41,6 +41,8 @@ void sio_options_init_sized(sio_options *options, size_t size)
         .destroy_upgrade = true,
         .destroy_upgrade_timeout_ms = 1000,
         .unmatched_status = 404,
+        .max_connections = 100000,
+        .keep_alive_timeout_ms = 5000,
         .max_attachments = 10,
         .max_json_depth = 1000,
         .max_buffered_amount = 16u << 20,
@@ -273,6 +275,22 @@ int options_for_engine(const sio_options *o, struct arena *strings,
     if (r == SIO_OK) /* the last: nothing fails behind it */
         r = read_patterns(o, &out->cors, wrong);
     return r;
+}
+
+int options_for_proxies(const sio_options *o, struct net_networks *out,
+                        const char **wrong)
+{
+    for (size_t i = 0; o->trusted_proxies && i < o->trusted_proxy_count; i++) {
+        const char *text = o->trusted_proxies[i];
+        int r = text ? net_networks_add(out, text) : SIO_E_ADDRESS;
+
+        if (r == SIO_E_ADDRESS)
+            *wrong = "trusted_proxies: networks (\"10.0.0.0/8\"), addresses, "
+                     "\"unix\", \"loopback\", \"linklocal\", \"private\"";
+        if (r < 0)
+            return r;
+    }
+    return SIO_OK;
 }
 
 const char *sio_strerror(int error)

@@ -10,6 +10,7 @@
 
 #include "protocol/base/arena.h"
 #include "src/engine/engine.h"
+#include "src/net/network.h"
 
 /* Defaults, overlaid with the fields that the caller was built with. False:
  * `given` was never filled by sio_options_init(). */
@@ -31,5 +32,10 @@ int options_for_engine(const sio_options *options, struct arena *strings,
 /* The options' path as it begins requests, with a "/" at its end or without. */
 sio_str options_path(const sio_options *options, struct arena *strings,
                      bool slash, int *r);
+
+/* Add the trusted proxies to *out, which the caller frees also after a failure.
+ * Results as above. */
+int options_for_proxies(const sio_options *options, struct net_networks *out,
+                        const char **wrong);
 
 #endif

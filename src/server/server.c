@@ -147,6 +147,18 @@ static size_t max_unfinished(const sio_options *o, size_t least)
                                                : least;
 }
 
+static int limit_connections(sio_server *server)
+{
+    int r = net_limits_init(&server->limits);
+
+    server->limits.max_connections = server->options.max_connections;
+    server->limits.max_per_address =
+        server->options.max_connections_per_address;
+    server->limits.exempt = &server->trusted;
+    server->loop.limits = &server->limits;
+    return r;
+}
+
 static int init_layers(sio_server *server, const struct eng_options *eng,
                        uint64_t (*clock)(void *self), void *clock_self)
 {
@@ -165,11 +177,17 @@ static int init_layers(sio_server *server, const struct eng_options *eng,
 
     if (r < 0)
         return r;
+    r = limit_connections(server);
+    if (r < 0)
+        goto no_http;
     server->loop.on_tls_failed = on_tls_failed;
     server->loop.tls_self = server;
     http_config_defaults(&http);
     http.max_queued = o->max_buffered_amount;
     http.max_unfinished = max_unfinished(o, http.max_unfinished);
+    http.keep_alive_ms = o->keep_alive_timeout_ms;
+    http.trusted = server->trusted.count ? &server->trusted : NULL;
+    http.forwarded = (enum http_forwarded)o->forwarded;
     r = http_server_init(&server->http, &server->loop, &http, &http_ops,
                          server);
     if (r < 0)
@@ -193,6 +211,7 @@ static void free_copies(sio_server *server)
     arena_free(&server->strings);
     http_patterns_free(server->patterns);
     http_bundle_close(&server->bundle);
+    net_networks_free(&server->trusted);
     free(server);
 }
 
@@ -233,6 +252,8 @@ sio_server *server_new(const sio_options *options,
     eng.http = &server->http;
     if (r == SIO_OK && server->options.client_dir)
         r = http_bundle_open(&server->bundle, server->options.client_dir);
+    if (r == SIO_OK)
+        r = options_for_proxies(&server->options, &server->trusted, &wrong);
     if (r == SIO_OK)
         r = init_layers(server, &eng, clock, clock_self);
     if (r < 0) {
@@ -375,7 +396,7 @@ void sio_get_stats(const sio_server *server, sio_stats *out)
     const struct so_shard *shard = &hub->shard;
 
     *out = (sio_stats){
-        .connections = server->loop.conn_count,
+        .connections = server->loop.conn_count + server->loop.waiting_count,
         .tls = server->loop.tls_count,
         .tls_handshakes = server->loop.tls_handshakes,
         .tls_failures = server->loop.tls_failures,
@@ -388,6 +409,7 @@ void sio_get_stats(const sio_server *server, sio_stats *out)
         .unfinished_bytes = server->http.unfinished,
         .handshakes = shard->engine.handshakes,
         .refused = shard->engine.refused,
+        .dropped = server->dropped,
         .events_in = shard->events_in,
         .events_out = shard->events_out,
     };

@@ -14,6 +14,8 @@
 #include <sio/engine.h>
 
 #include "src/http/bundle.h"
+#include "src/net/limits.h"
+#include "src/net/proxy.h"
 #include "src/net/signal.h"
 #include "src/socketio/hub.h"
 
@@ -30,6 +32,12 @@ struct file_mount {
     char prefix[];
 };
 
+/* A kind of log line that clients can cause at will: see listen.c. */
+struct log_budget {
+    uint64_t next_ms; /* of the loop's clock: not before it */
+    uint64_t dropped; /* lines since the last one */
+};
+
 struct sio_server {
     sio_options options;       /* its strings are not ours: see the copies */
     struct arena strings;      /* copies of the options' */
@@ -37,6 +45,11 @@ struct sio_server {
     struct http_bundle bundle; /* its folder NULL: none is served */
     struct http_patterns *patterns; /* of CORS */
     struct net_loop loop;
+    struct net_networks trusted; /* proxies */
+    struct net_limits limits;
+    struct net_proxies *proxies; /* NULL: no listener has asked for any */
+    uint64_t dropped;            /* connections */
+    struct log_budget dropped_log;
     struct http_server http;
     struct so_hub hub;
     struct list listeners, mounts, engines, routes, endpoints, strays;

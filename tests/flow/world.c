@@ -77,11 +77,17 @@ void world_advance(struct world *w, uint64_t ms)
 
 int world_connect(struct world *w)
 {
-    struct net_address peer = { .family = AF_INET, .ip = { 127, 0, 0, 1 } };
+    return world_connect_from(w, "127.0.0.1");
+}
+
+int world_connect_from(struct world *w, const char *address)
+{
+    struct net_address peer = { .family = AF_UNIX };
     int fds[2];
 
     if (w->dial)
         return w->dial(w);
+    net_address_parse(&peer, str_of(address));
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
                    fds) < 0)
         return -1;

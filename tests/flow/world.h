@@ -44,6 +44,8 @@ void world_advance(struct world *w, uint64_t ms);
 
 /* A new TCP-like connection to the server; -1: it was not taken. */
 int world_connect(struct world *w);
+/* The same, from that IP, or "unix". world_connect() is from 127.0.0.1. */
+int world_connect_from(struct world *w, const char *address);
 void world_hang_up(struct world *w, int fd);
 
 /* Write, let the server act, and read what there is to read into w->got as a
