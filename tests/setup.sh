@@ -14,10 +14,12 @@ build='gcc g++ make binutils pkg-config libevent-dev libssl-dev
        libhttp-parser-dev libcjson-dev uthash-dev zlib1g-dev libbrotli-dev'
 checks='clang clang-format libclang-rt-14-dev openssl valgrind'
 browser='chromium' # without it the browser tests are skipped, not failed
+# Without these the tests behind proxies are skipped.
+proxies='nginx-light libnginx-mod-stream haproxy openssl'
 
 case ${1-} in
 all) packages="$build $checks" ;;
-demo) packages=$build browser='' ;;
+demo) packages=$build browser='' proxies='' ;;
 *)
     echo 'usage: setup.sh all|demo' >&2
     exit 2
@@ -66,6 +68,25 @@ install() {
     as_root apt-get update >"$log" 2>&1 && apt_install "$@"
 }
 
+# The proxies' packages start them as services; the tests start their own. What
+# was there before stays as it was.
+install_proxies() {
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null &&
+            as_root chmod 755 "$policy" || return
+        trap 'rm -f "$log"; as_root rm -f "$policy"' EXIT
+    fi
+    install "$@" || return
+    [ -d /run/systemd/system ] || return 0
+    for package; do
+        case $package in
+        nginx-light) as_root systemctl disable nginx ;;
+        haproxy) as_root systemctl disable haproxy ;;
+        esac
+    done >"$log" 2>&1
+}
+
 if command -v dpkg-query >/dev/null; then
     # shellcheck disable=SC2046,SC2086 # lists of words
     {
@@ -74,6 +95,9 @@ if command -v dpkg-query >/dev/null; then
         set -- $(missing $browser)
         [ $# -eq 0 ] || install "$@" ||
             echo "setup: could not install $*: the browser tests are skipped"
+        set -- $(missing $proxies)
+        [ $# -eq 0 ] || install_proxies "$@" ||
+            echo "setup: could not install $*: tests behind proxies are skipped"
     }
 else
     echo "setup: no dpkg here; these have to be there already:" "$packages"

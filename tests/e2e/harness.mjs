@@ -72,8 +72,8 @@ export function collect(emitter, event) {
 // ------------------------------------------------------------------ processes
 
 // A program that prints one line of the form `pattern` once it is up.
-export async function startProgram(command, args, pattern) {
-  const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+export async function startProgram(command, args, pattern, how = {}) {
+  const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], ...how });
   const ended = new Promise((resolve) => child.once("close", (code, signal) => resolve({ code, signal })));
   const program = { child, pid: child.pid, ended, stdout: "", stderr: "" };
   child.stderr.on("data", (data) => (program.stderr += data));

@@ -1,11 +1,13 @@
 /*
  * server.c -- the server under the end-to-end tests, on the public API only.
  *
- *     e2e PORT [option=value...]
+ *     e2e PORT|ADDRESS [option=value...]
  *
- * Listens on 127.0.0.1, prints "ready PORT", ends with status 0 on SIGTERM.
- * Options: pingInterval pingTimeout connectTimeout upgradeTimeout maxPayload
- * transports=polling|websocket|both client=FOLDER.
+ * Listens on 127.0.0.1 or the address, prints "ready PORT", ends with status 0
+ * on SIGTERM. Options: pingInterval pingTimeout connectTimeout upgradeTimeout
+ * maxPayload transports=polling|websocket|both client=FOLDER trust=NETWORK
+ * (again for more) forwarded=rfc7239|x proxyProtocol=1 unixMode=OCTAL
+ * maxConnections maxPerAddress.
  *
  *     namespace  event                     what it does
  *     /          echo ...args              emits echo ...args
@@ -37,6 +39,7 @@
 #include <string.h>
 
 #define WAITING_MAX 16
+#define TRUST_MAX 8
 
 static sio_server *server;
 static sio_tls_options tls_options;
@@ -44,6 +47,8 @@ static sio_tls *tls; /* NULL: plain */
 static sio_namespace *root, *watch;
 static sio_next *waiting[WAITING_MAX]; /* at the door of /slow */
 static size_t waiting_count;
+static const char *trusted[TRUST_MAX];
+static sio_listen_options listen_options;
 
 /* ----------------------------------------------------------------- helpers */
 
@@ -307,6 +312,7 @@ static void on_stats(sio_socket *socket, sio_event *event, void *user)
     ADD(queued_bytes);
     ADD(handshakes);
     ADD(refused);
+    ADD(dropped);
     ADD(events_in);
     ADD(events_out);
 #undef ADD
@@ -406,6 +412,32 @@ static bool set_tls_option(const char *name, const char *value)
     return true;
 }
 
+/* Options of addresses; -1: another. */
+static int set_address_option(sio_options *o, const char *name,
+                              const char *value)
+{
+    uint32_t n = (uint32_t)strtoul(value, NULL, 10);
+
+    if (strcmp(name, "trust") == 0 && o->trusted_proxy_count < TRUST_MAX)
+        trusted[o->trusted_proxy_count++] = value;
+    else if (strcmp(name, "forwarded") == 0)
+        o->forwarded = strcmp(value, "rfc7239") == 0 ? SIO_FORWARDED_RFC7239
+                       : strcmp(value, "x") == 0     ? SIO_FORWARDED_X
+                                                     : SIO_FORWARDED_ANY;
+    else if (strcmp(name, "maxConnections") == 0)
+        o->max_connections = n;
+    else if (strcmp(name, "maxPerAddress") == 0)
+        o->max_connections_per_address = n;
+    else if (strcmp(name, "proxyProtocol") == 0)
+        listen_options.proxy_protocol = n;
+    else if (strcmp(name, "unixMode") == 0)
+        listen_options.unix_mode = (unsigned)strtoul(value, NULL, 8);
+    else
+        return -1;
+    o->trusted_proxies = trusted;
+    return 0;
+}
+
 static int set_option(sio_options *o, const char *name, const char *value)
 {
     uint32_t n = (uint32_t)strtoul(value, NULL, 10);
@@ -430,7 +462,7 @@ static int set_option(sio_options *o, const char *name, const char *value)
                             ? SIO_TRANSPORT_WEBSOCKET
                             : o->transports;
     else
-        return -1;
+        return set_address_option(o, name, value);
     return 0;
 }
 
@@ -487,24 +519,22 @@ static int register_all(void)
 
 static int listen_at(const char *address)
 {
-    sio_listen_options o;
     char why[SIO_TLS_WHY] = "";
 
-    sio_listen_options_init(&o);
     if (tls_options.certificate) {
-        o.tls = tls = sio_tls_new(&tls_options, why, sizeof why);
+        listen_options.tls = tls = sio_tls_new(&tls_options, why, sizeof why);
         if (!tls) {
             fprintf(stderr, "e2e: %s\n", why);
             return SIO_E_INVAL;
         }
     }
-    return sio_listen(server, address, &o);
+    return sio_listen(server, address, &listen_options);
 }
 
 int main(int argc, char **argv)
 {
     sio_options options;
-    char address[32];
+    char address[200];
     int rc;
 
     if (argc < 2) {
@@ -513,13 +543,17 @@ int main(int argc, char **argv)
     }
     sio_options_init(&options);
     sio_tls_options_init(&tls_options);
+    sio_listen_options_init(&listen_options);
     options.log = print_log;
     if (parse(&options, argc, argv) < 0)
         return 2;
     server = sio_server_new(&options);
     if (!server)
         return 1;
-    snprintf(address, sizeof address, "127.0.0.1:%s", argv[1]);
+    snprintf(address, sizeof address, "%s%s",
+             strspn(argv[1], "0123456789") == strlen(argv[1]) ? "127.0.0.1:"
+                                                              : "",
+             argv[1]);
     rc = register_all();
     if (rc == SIO_OK)
         rc = listen_at(address);
