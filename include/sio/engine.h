@@ -169,8 +169,6 @@ SIO_API sio_str sio_session_url(const sio_session *session);
 SIO_API int sio_session_query(const sio_session *session, const char *key,
                               char *out, size_t size);
 
-#define SIO_ADDRESS_SIZE 48 /* bytes that an IP address as text may need */
-
 /* The client's IP, of the request that opened the session, as text. Returns
  * `out`. */
 SIO_API const char *sio_session_address(const sio_session *session,

@@ -172,8 +172,12 @@ SIO_API sio_str sio_handshake_header(const sio_handshake *handshake,
 SIO_API int sio_handshake_query(const sio_handshake *handshake, const char *key,
                                 char *out, size_t size);
 
-/* Did it come over TLS, and with which certificate of the client's? NULL: it
- * has shown none. */
+/* The client's IP as text ("" once it has gone); returns `out`. */
+SIO_API const char *sio_handshake_address(const sio_handshake *handshake,
+                                          char out[SIO_ADDRESS_SIZE]);
+
+/* Did it come over TLS, here or at a trusted proxy? And with which certificate
+ * of the client's? NULL: it has shown us none. */
 SIO_API bool sio_handshake_secure(const sio_handshake *handshake);
 SIO_API const sio_certificate *
 sio_handshake_certificate(const sio_handshake *handshake);

@@ -48,8 +48,12 @@ SIO_API sio_str sio_http_header(const sio_http_request *request,
                                 const char *name);
 SIO_API sio_str sio_http_body(const sio_http_request *request);
 
-/* Did it come over TLS, and with which certificate of the client's? NULL: it
- * has shown none. Within the handler. */
+/* The client's IP as text; returns `out`. Within the handler. */
+SIO_API const char *sio_http_address(const sio_http_request *request,
+                                     char out[SIO_ADDRESS_SIZE]);
+
+/* Did it come over TLS, here or at a trusted proxy? And with which certificate
+ * of the client's? NULL: it has shown us none. Within the handler. */
 SIO_API bool sio_http_secure(const sio_http_request *request);
 SIO_API const sio_certificate *
 sio_http_certificate(const sio_http_request *request);

@@ -101,14 +101,15 @@ SIO_API int sio_request_query(const sio_socket *socket, const char *key,
                               char *out, size_t size);
 SIO_API sio_str sio_request_url(const sio_socket *socket);
 
-/* Did that request come over TLS, and with which certificate of the client's?
- * NULL: it has shown none, or has left. As long as the socket is connected. */
+/* Did that request come over TLS, here or at a trusted proxy? And with which
+ * certificate of the client's? NULL: it has shown us none, or has left. As long
+ * as the socket is connected. */
 SIO_API bool sio_request_secure(const sio_socket *socket);
 SIO_API const sio_certificate *
 sio_request_certificate(const sio_socket *socket);
 
-/* The client's IP as text; as long as the socket. "" when it is asked for the
- * first time after the socket has left. */
+/* The client's IP as text, also behind trusted_proxies; as long as the socket.
+ * "" when it is asked for the first time after the socket has left. */
 SIO_API const char *sio_address(const sio_socket *socket);
 
 /* "polling" or "websocket": now; an upgrade changes it. "" once it has left. */

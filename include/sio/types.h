@@ -54,6 +54,8 @@ typedef struct sio_str {
     size_t n;
 } sio_str;
 
+#define SIO_ADDRESS_SIZE 48 /* bytes that an IP address as text may need */
+
 /* What one argument of an event is. */
 typedef enum sio_kind {
     SIO_NULL,

@@ -175,9 +175,20 @@ int sio_handshake_query(const sio_handshake *handshake, const char *key,
                          : SIO_E_RANGE;
 }
 
+const char *sio_handshake_address(const sio_handshake *handshake,
+                                  char out[SIO_ADDRESS_SIZE])
+{
+    struct http_client client = { 0 };
+
+    if (handshake->ex)
+        client = http_client(handshake->ex);
+    net_address_text(&client.address, out);
+    return out;
+}
+
 bool sio_handshake_secure(const sio_handshake *handshake)
 {
-    return handshake->ex && handshake->ex->request.secure;
+    return handshake->ex && http_client(handshake->ex).secure;
 }
 
 const sio_certificate *sio_handshake_certificate(const sio_handshake *handshake)

@@ -210,9 +210,20 @@ sio_str sio_http_header(const sio_http_request *request, const char *name)
                          : (sio_str){ NULL, 0 };
 }
 
+const char *sio_http_address(const sio_http_request *request,
+                             char out[SIO_ADDRESS_SIZE])
+{
+    struct http_client client = { 0 };
+
+    if (request->ex)
+        client = http_client(request->ex);
+    net_address_text(&client.address, out);
+    return out;
+}
+
 bool sio_http_secure(const sio_http_request *request)
 {
-    return head(request) && head(request)->secure;
+    return request->ex && http_client(request->ex).secure;
 }
 
 const sio_certificate *sio_http_certificate(const sio_http_request *request)

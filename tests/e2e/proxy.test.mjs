@@ -54,11 +54,13 @@ async function visit(port, { tls = false, ...options } = {}) {
   }
 }
 
-function visits(title, port, options = {}) {
+// `secure`: whether the server can know that the client has used https.
+function visits(title, port, { secure = false, ...options } = {}) {
   for (const [mode, how] of Object.entries(MODES)) {
     test(`${title}: ${mode}, and the client's address`, async () => {
       const who = await visit(port(), { ...options, ...how });
       assert.equal(who.address, CLIENT);
+      assert.equal(who.secure, secure);
       assert.equal(who.transport, mode === "polling" ? "polling" : "websocket");
     });
   }
@@ -84,9 +86,10 @@ after(async () => {
 // What nginx and haproxy have in common.
 function common(name, ports) {
   visits(name, () => ports.plain);
-  visits(`${name}, TLS`, () => ports.tls, { tls: true });
+  visits(`${name}, TLS`, () => ports.tls, { tls: true, secure: true });
   visits(`${name}, unix socket`, () => ports.unix);
   visits(`${name}, Forwarded`, () => ports.rfc);
+  visits(`${name}, Forwarded, TLS`, () => ports.rfcTls, { tls: true, secure: true });
 
   test(`${name}: a body of max_http_buffer_size passes`, async () => {
     const client = io(`http://127.0.0.1:${ports.plain}`, { forceNew: true, reconnection: false, transports: ["polling"] });
@@ -118,10 +121,10 @@ describe("nginx", { skip: noNginx }, () => {
     const forwarded = [[`proxy_set_header X-Forwarded-For   $proxy_add_x_forwarded_for;
             proxy_set_header X-Forwarded-Proto $scheme;`, `proxy_set_header Forwarded "for=\\"$remote_addr\\";proto=$scheme";`]];
 
-    [ports.plain, ports.tls, ports.unix, ports.tls2, ports.rfc, ports.tls3] = await freePorts(6);
+    [ports.plain, ports.tls, ports.unix, ports.tls2, ports.rfc, ports.rfcTls] = await freePorts(6);
     stops.push(await nginx("tcp", config(ports.plain, ports.tls, at(servers.tcp)), ports.plain));
     stops.push(await nginx("unix", config(ports.unix, ports.tls2, `unix:${join(folder, "app.sock")}`), ports.unix));
-    stops.push(await nginx("rfc", config(ports.rfc, ports.tls3, at(servers.rfc), forwarded), ports.rfc));
+    stops.push(await nginx("rfc", config(ports.rfc, ports.rfcTls, at(servers.rfc), forwarded), ports.rfc));
   });
 
   common("nginx", ports);
@@ -166,7 +169,7 @@ describe("haproxy", { skip: noHaproxy }, () => {
 
     [ports.plain, ports.tls] = await start("h-tcp", tcp(servers.tcp));
     [ports.unix] = await start("h-unix", `unix@${join(folder, "app.sock")}`);
-    [ports.rfc] = await start("h-rfc", tcp(servers.rfc), forwarded);
+    [ports.rfc, ports.rfcTls] = await start("h-rfc", tcp(servers.rfc), forwarded);
     [ports.v1, ports.v1tls] = await start("h-v1", `${tcp(servers.proxied)} send-proxy`, streams);
     [ports.v2, ports.v2tls] = await start("h-v2", `${tcp(servers.proxied)} send-proxy-v2 check inter 100ms`, streams);
     [ports.v2ssl, ports.v2ssltls] = await start("h-v2s", `${tcp(servers.proxied)} send-proxy-v2-ssl-cn`, streams);

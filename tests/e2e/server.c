@@ -263,6 +263,7 @@ static void on_whoami(sio_socket *socket, sio_event *event, void *user)
     cJSON_AddStringToObject(tree, "id", sio_id(socket));
     cJSON_AddStringToObject(tree, "transport", sio_transport(socket));
     cJSON_AddStringToObject(tree, "address", sio_address(socket));
+    cJSON_AddBoolToObject(tree, "secure", sio_request_secure(socket));
     cJSON_AddItemToObject(tree, "auth", cJSON_ParseWithLength(auth.p, auth.n));
     cJSON_AddStringToObject(tree, "query", query);
     cJSON_AddStringToObject(tree, "header", head);

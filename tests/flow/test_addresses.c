@@ -21,7 +21,9 @@ static char address[64]; /* of the last socket */
 static char refused[64]; /* of the last refusal */
 static bool secure;      /* of the last socket's session */
 static char header[64];  /* x-forwarded-for as the program sees it */
-static char place[40];   /* "unix:@..." */
+static char asked[SIO_ADDRESS_SIZE]; /* by allow_request */
+static bool asked_secure;
+static char place[40]; /* "unix:@..." */
 static const char *const unix_and_ten[] = { "unix", "10.0.0.0/8" };
 
 static void on_connection(sio_socket *socket, void *user)
@@ -31,6 +33,27 @@ static void on_connection(sio_socket *socket, void *user)
     (void)user;
     snprintf(address, sizeof address, "%s", sio_address(socket));
     snprintf(header, sizeof header, "%.*s", (int)field.n, field.p);
+}
+
+static void allow(sio_handshake *handshake, void *user)
+{
+    (void)user;
+    sio_handshake_address(handshake, asked);
+    asked_secure = sio_handshake_secure(handshake);
+    sio_allow(handshake);
+}
+
+static void on_http(sio_http_request *request, void *user)
+{
+    char text[SIO_ADDRESS_SIZE + 8];
+    size_t n;
+
+    (void)user;
+    sio_http_address(request, text);
+    n = strlen(text);
+    n += (size_t)snprintf(text + n, sizeof text - n, " %s",
+                          sio_http_secure(request) ? "https" : "http");
+    sio_http_respond(request, 200, "text/plain", text, n);
 }
 
 static void on_error(const sio_connection_error *error, void *user)
@@ -45,6 +68,7 @@ static void options_init(sio_options *o)
     o->trusted_proxies = unix_and_ten;
     o->trusted_proxy_count = COUNT(unix_and_ten);
     o->on_connection_error = on_error;
+    o->allow_request = allow;
 }
 
 static void begin(const sio_options *o)
@@ -144,6 +168,8 @@ static void test_forwarded(void)
         secure = !rows[i].secure;
         CHECK(join(fd, rows[i].fields), "not joined");
         check_text("address", address, rows[i].want);
+        check_text("in allow_request", asked, rows[i].want);
+        CHECK(asked_secure == rows[i].secure, "in allow_request");
         CHECK(secure == rows[i].secure, "secure: %d", secure);
         world_hang_up(&w, fd);
         end();
@@ -155,6 +181,8 @@ static void test_told(void)
     static const char request[] =
         "GET /socket.io/?EIO=4&transport=no HTTP/1.1\r\nHost: test\r\n"
         "X-Forwarded-For: 192.0.2.7\r\n\r\n";
+    static const char who[] = "GET /who HTTP/1.1\r\nHost: test\r\n"
+                              "Forwarded: for=192.0.2.7;proto=https\r\n\r\n";
     sio_options o;
     int fd;
 
@@ -165,6 +193,17 @@ static void test_told(void)
     world_write(&w, fd, request, sizeof request - 1);
     check_text("refused", refused, "192.0.2.7");
     CHECK(strstr(w.log, "192.0.2.7"), "%s", w.log);
+    world_hang_up(&w, fd);
+    end();
+
+    T_CASE("forwarded: requests of the program's own are told it, too");
+    options_init(&o);
+    begin(&o);
+    sio_on_request(w.server, "GET", "/who", on_http, NULL);
+    fd = world_connect_from(&w, "10.0.0.1");
+    world_write(&w, fd, who, sizeof who - 1);
+    world_read(&w, fd);
+    CHECK(strstr(w.got, "\r\n\r\n192.0.2.7 https"), "%s", w.got);
     world_hang_up(&w, fd);
     end();
 
