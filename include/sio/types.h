@@ -64,8 +64,9 @@ typedef enum sio_kind {
     SIO_NUMBER,
     SIO_STRING,
     SIO_BINARY,
-    SIO_JSON,    /* a cJSON tree */
-    SIO_RAW_JSON /* JSON text, possibly with attachments */
+    SIO_JSON,       /* a cJSON tree */
+    SIO_RAW_JSON,   /* JSON text, possibly with attachments */
+    SIO_RAW_MSGPACK /* one value in MessagePack */
 } sio_kind;
 
 /*
@@ -76,7 +77,7 @@ typedef enum sio_kind {
 typedef struct sio_value {
     sio_kind kind;
     bool boolean;
-    bool trusted; /* SIO_RAW_JSON that the library itself has validated */
+    bool trusted; /* SIO_RAW_* that the library itself has validated */
     int64_t integer;
     double number;
     const void *data; /* bytes, text, or the tree */

@@ -111,6 +111,14 @@ static inline sio_value sio_raw_json_binary(const char *text, size_t n,
     return v;
 }
 
+/* One MessagePack value, in the dialect of socket.io-msgpack-parser; checked,
+ * SIO_E_INVAL when it is none. To clients that speak JSON it is sent as JSON
+ * with attachments. */
+static inline sio_value sio_raw_msgpack(const void *p, size_t n)
+{
+    return sio_value_of_(SIO_RAW_MSGPACK, p, n);
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -9,6 +9,7 @@
 
 #include "protocol/base/quote.h"
 #include "protocol/socketio/json.h"
+#include "protocol/socketio/msgpack.h"
 #include "protocol/socketio/scan.h"
 
 #include <stdlib.h>
@@ -24,7 +25,33 @@ void sp_attachments_free(struct sp_attachments *a)
     sp_attachments_init(a);
 }
 
-static int add_attachment(struct sp_attachments *a, sio_str bytes)
+int sp_attachments_own(struct sp_attachments *a, size_t from)
+{
+    for (size_t i = from; i < a->count; i++) {
+        sio_str *s = &a->items[i];
+        char *copy = malloc(s->n ? s->n : 1);
+
+        if (!copy) {
+            while (i > from)
+                free((char *)(uintptr_t)a->items[--i].p);
+            a->count = from;
+            return SIO_E_NOMEM;
+        }
+        if (s->n)
+            memcpy(copy, s->p, s->n);
+        s->p = copy;
+    }
+    return SIO_OK;
+}
+
+void sp_attachments_disown(struct sp_attachments *a)
+{
+    for (size_t i = 0; i < a->count; i++)
+        free((char *)(uintptr_t)a->items[i].p);
+    sp_attachments_free(a);
+}
+
+int sp_attachments_add(struct sp_attachments *a, sio_str bytes)
 {
     if (a->count == a->cap) {
         const size_t cap = a->cap ? 2 * a->cap : 4;
@@ -60,10 +87,20 @@ static int count_raw(const sio_value *v, size_t *binaries)
     return SIO_OK;
 }
 
-static int count_value(const sio_value *v, size_t *binaries)
+static int count_msgpack(const sio_value *v, size_t *binaries)
+{
+    if (!v->trusted && !mp_check(text_of(v), MP_DEPTH_LIMIT))
+        return SIO_E_INVAL;
+    *binaries += mp_count_binaries(text_of(v));
+    return SIO_OK;
+}
+
+int sp_count_binaries(const sio_value *v, size_t *binaries)
 {
     if (v->kind == SIO_RAW_JSON)
         return count_raw(v, binaries);
+    if (v->kind == SIO_RAW_MSGPACK)
+        return count_msgpack(v, binaries);
     *binaries += v->kind == SIO_BINARY;
     return SIO_OK;
 }
@@ -73,16 +110,33 @@ static int append_str(struct grow *out, sio_str text)
     return grow_append(out, text.p, text.n);
 }
 
-static int append_binary(struct grow *out, struct sp_attachments *bin,
-                         sio_str bytes)
+/* What JSON.stringify makes of a Buffer. */
+static int append_buffer(struct grow *out, sio_str bytes)
 {
-    int r = append_str(out, STR("{\"_placeholder\":true,\"num\":"));
+    int r = append_str(out, STR("{\"type\":\"Buffer\",\"data\":["));
 
+    for (size_t i = 0; r == SIO_OK && i < bytes.n; i++) {
+        if (i)
+            r = grow_append_byte(out, ',');
+        if (r == SIO_OK)
+            r = json_append_integer(out, (uint8_t)bytes.p[i]);
+    }
+    return r == SIO_OK ? append_str(out, STR("]}")) : r;
+}
+
+int sp_append_binary(struct grow *out, struct sp_attachments *bin,
+                     sio_str bytes)
+{
+    int r;
+
+    if (!bin)
+        return append_buffer(out, bytes);
+    r = append_str(out, STR("{\"_placeholder\":true,\"num\":"));
     if (r == SIO_OK)
         r = json_append_integer(out, (int64_t)bin->count);
     if (r == SIO_OK)
         r = grow_append_byte(out, '}');
-    return r == SIO_OK ? add_attachment(bin, bytes) : r;
+    return r == SIO_OK ? sp_attachments_add(bin, bytes) : r;
 }
 
 /* Copy the text, its placeholders numbered anew. */
@@ -98,13 +152,13 @@ static int append_raw(struct grow *out, struct sp_attachments *bin,
            json_next_placeholder(text, &pos, &found)) {
         r = grow_append(out, text.p + done, found.start - done);
         if (r == SIO_OK)
-            r = append_binary(out, bin, v->attachments[found.num]);
+            r = sp_append_binary(out, bin, v->attachments[found.num]);
         done = found.end;
     }
     return r == SIO_OK ? grow_append(out, text.p + done, text.n - done) : r;
 }
 
-/* A value that count_value() has passed. */
+/* A value that sp_count_binaries() has passed. */
 static int append_value(struct grow *out, struct sp_attachments *bin,
                         const sio_value *v)
 {
@@ -120,11 +174,13 @@ static int append_value(struct grow *out, struct sp_attachments *bin,
     case SIO_STRING:
         return json_append_string(out, text_of(v));
     case SIO_BINARY:
-        return append_binary(out, bin, text_of(v));
+        return sp_append_binary(out, bin, text_of(v));
     case SIO_JSON:
         return json_tree_append(out, v->data);
     case SIO_RAW_JSON:
         return append_raw(out, bin, v);
+    case SIO_RAW_MSGPACK:
+        return mp_append_as_json(out, bin, text_of(v));
     }
     return SIO_E_INVAL;
 }
@@ -192,7 +248,7 @@ int sp_encode(struct grow *out, struct sp_attachments *bin,
 
     bin->count = 0;
     for (size_t i = 0; r == SIO_OK && i < m->count; i++)
-        r = count_value(&m->values[i], &binaries);
+        r = sp_count_binaries(&m->values[i], &binaries);
     if (r == SIO_OK)
         r = append_head(out, m->type, binaries, m->nsp, m->id);
     if (r == SIO_OK)
@@ -220,15 +276,16 @@ int sp_encode_plain(struct grow *out, enum sp_type type, sio_str nsp,
 int sp_encode_value(struct grow *out, struct sp_attachments *bin,
                     const sio_value *v)
 {
-    const size_t before = out->len, binaries = bin->count;
+    const size_t before = out->len, binaries = bin ? bin->count : 0;
     size_t more = 0;
-    int r = count_value(v, &more);
+    int r = sp_count_binaries(v, &more);
 
     if (r == SIO_OK)
         r = append_value(out, bin, v);
     if (r != SIO_OK) {
         out->len = before;
-        bin->count = binaries;
+        if (bin)
+            bin->count = binaries;
     }
     return r;
 }

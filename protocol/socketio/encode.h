@@ -26,6 +26,8 @@ struct sp_attachments {
 
 void sp_attachments_init(struct sp_attachments *a);
 void sp_attachments_free(struct sp_attachments *a);
+/* SIO_OK or SIO_E_NOMEM. */
+int sp_attachments_add(struct sp_attachments *a, sio_str bytes);
 
 struct sp_message {
     enum sp_type type; /* SP_EVENT or SP_ACK; binary promotes it */
@@ -54,8 +56,24 @@ int sp_encode_plain(struct grow *out, enum sp_type type, sio_str nsp,
                     sio_str json);
 
 /* Append one value as JSON text; binary inside becomes a placeholder, numbered
- * on from bin->count. */
+ * on from bin->count, or Node's {"type":"Buffer","data":[...]} when bin is
+ * NULL. */
 int sp_encode_value(struct grow *out, struct sp_attachments *bin,
                     const sio_value *v);
+
+/* Append a binary value, as above. On failure a part of it may be in. */
+int sp_append_binary(struct grow *out, struct sp_attachments *bin,
+                     sio_str bytes);
+
+/* Is the value valid? Raw text that is not `trusted` is looked through, and
+ * *binaries is raised by the binary values that are in it. SIO_OK or
+ * SIO_E_INVAL. */
+int sp_count_binaries(const sio_value *v, size_t *binaries);
+
+/* From items[from] on the slices become copies, freed by
+ * sp_attachments_disown(). SIO_E_NOMEM: bin->count is `from` then. */
+int sp_attachments_own(struct sp_attachments *a, size_t from);
+/* Free the copies, and the list. */
+void sp_attachments_disown(struct sp_attachments *a);
 
 #endif

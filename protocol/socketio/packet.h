@@ -32,7 +32,8 @@ enum sp_type {
     SP_NTYPES
 };
 
-/* Why a packet was refused; texts as socket.io-parser has them. */
+/* Why a packet was refused; texts as socket.io-parser and
+ * socket.io-msgpack-parser have them. */
 #define SP_ERRORS(X)                                                           \
     X(OK,          "")                                                         \
     X(TYPE,        "unknown packet type")                                      \
@@ -41,7 +42,10 @@ enum sp_type {
     X(TOO_MANY,    "too many attachments")                                     \
     X(PLACEHOLDER, "illegal attachments")                                      \
     X(BINARY,      "got binary data when not reconstructing a packet")         \
-    X(PLAINTEXT,   "got plaintext data when reconstructing a packet")
+    X(PLAINTEXT,   "got plaintext data when reconstructing a packet")          \
+    X(NSP,         "invalid namespace")                                        \
+    X(ID,          "invalid packet id")                                        \
+    X(MSGPACK,     "no MessagePack")
 
 enum sp_error {
 #define X(name, text) SP_E_##name,

@@ -8,6 +8,7 @@
 #include "protocol/base/utf8.h"
 #include "protocol/socketio/encode.h"
 #include "protocol/socketio/json.h"
+#include "protocol/socketio/msgpack.h"
 #include "protocol/socketio/scan.h"
 
 #include <stdlib.h>
@@ -49,7 +50,7 @@ static sio_value take_value(struct input *in)
 {
     static const sio_str bytes[] = { { "one", 3 }, { "two", 3 } };
     const uint8_t choice = take_byte(in);
-    sio_value v = { .kind = (sio_kind)(choice % (SIO_RAW_JSON + 1)) };
+    sio_value v = { .kind = (sio_kind)(choice % (SIO_RAW_MSGPACK + 1)) };
     const sio_str text = take_text(in);
 
     v.boolean = choice & 128;
@@ -106,6 +107,9 @@ static void check_arg(sio_str arg, const sio_value *v)
     case SIO_RAW_JSON:
         require(json_check(text, 1000) == json_kind(arg));
         break;
+    case SIO_RAW_MSGPACK:
+        require(mp_check(text, 1000));
+        break;
     }
 }
 
@@ -144,6 +148,7 @@ static bool may_be_refused(const struct sp_message *m)
         ok &= v->kind != SIO_JSON || v->data;
         ok &= v->kind != SIO_RAW_JSON ||
               (v->attachment_count == 0 && json_valid(text, 1000));
+        ok &= v->kind != SIO_RAW_MSGPACK || mp_check(text, 1000);
     }
     return !ok;
 }
