@@ -58,16 +58,6 @@ int grow_append(struct grow *g, const void *p, size_t n)
     return SIO_OK;
 }
 
-int grow_append_byte(struct grow *g, uint8_t byte)
-{
-    int r = grow_reserve(g, 1);
-
-    if (r < 0)
-        return r;
-    g->data[g->len++] = byte;
-    return SIO_OK;
-}
-
 uint8_t *grow_take(struct grow *g, size_t *len)
 {
     uint8_t *data = g->data;

@@ -25,7 +25,19 @@ void grow_free(struct grow *g); /* back to the state after grow_init() */
  * Capacity at least doubles, so appending is linear in total. */
 int grow_reserve(struct grow *g, size_t more);
 int grow_append(struct grow *g, const void *p, size_t n);
-int grow_append_byte(struct grow *g, uint8_t byte);
+
+/* Punctuation of every text is written byte by byte: most have room already. */
+static inline int grow_append_byte(struct grow *g, uint8_t byte)
+{
+    if (g->len >= g->cap || g->len >= g->max) {
+        int r = grow_reserve(g, 1);
+
+        if (r < 0)
+            return r;
+    }
+    g->data[g->len++] = byte;
+    return SIO_OK;
+}
 
 /* Hand the memory to the caller, who frees it with free(); the buffer is
  * empty afterwards. NULL when nothing was ever appended. */

@@ -85,6 +85,9 @@ static enum sp_error take_id(sio_str *text, struct sp_packet *out)
     return SP_E_OK;
 }
 
+#define SHORTEST_RESERVED 7 /* "connect" */
+#define LONGEST_RESERVED 14 /* "removeListener" */
+
 bool sp_reserved_event(sio_str name)
 {
     /* clang-format off */
@@ -96,13 +99,13 @@ bool sp_reserved_event(sio_str name)
 #undef NAME
     /* clang-format on */
 
+    if (name.n < SHORTEST_RESERVED || name.n > LONGEST_RESERVED)
+        return false;
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
         if (str_eq(name, reserved[i]))
             return true;
     return false;
 }
-
-#define LONGEST_RESERVED 14 /* "removeListener" */
 
 static bool is_event_name(sio_str value)
 {
