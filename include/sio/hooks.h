@@ -100,8 +100,12 @@ SIO_API sio_str sio_call_url(const sio_http_call *call);
 SIO_API sio_str sio_call_header(const sio_http_call *call, const char *name);
 SIO_API int sio_call_query(const sio_http_call *call, const char *key,
                            char *out, size_t size);
-SIO_API const char *sio_call_address(sio_http_call *call); /* client's IP */
 SIO_API bool sio_call_is_upgrade(const sio_http_call *call);
+/* As sio_handshake_address() and its siblings. The text lives as long as the
+ * call. */
+SIO_API const char *sio_call_address(sio_http_call *call);
+SIO_API bool sio_call_secure(const sio_http_call *call);
+SIO_API const sio_certificate *sio_call_certificate(const sio_http_call *call);
 
 /* ------------------------------------------------------ CORS by request -- */
 

@@ -326,3 +326,13 @@ bool sio_call_is_upgrade(const sio_http_call *call)
 {
     return call->ex && engine_is_upgrade(call->engine, head(call));
 }
+
+bool sio_call_secure(const sio_http_call *call)
+{
+    return call->ex && http_client(call->ex).secure;
+}
+
+const sio_certificate *sio_call_certificate(const sio_http_call *call)
+{
+    return call->ex ? head(call)->certificate : NULL;
+}

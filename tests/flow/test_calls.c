@@ -566,8 +566,36 @@ static void use_accessors(sio_http_call *call, void *user)
     CHECK(strcmp(sio_call_address(call), "127.0.0.1") == 0, "address");
     CHECK(sio_call_query(call, "nope", NULL, 0) == SIO_E_RANGE, "query");
     CHECK(!sio_call_is_upgrade(call), "upgrade");
+    CHECK(!sio_call_secure(call) && !sio_call_certificate(call), "TLS");
     CHECK(user == &w, "user");
     sio_call_next(call);
+}
+
+static void note_client(sio_http_call *call, void *user)
+{
+    (void)user;
+    note("%s%s;", sio_call_address(call), sio_call_secure(call) ? " tls" : "");
+    sio_call_next(call);
+}
+
+static void test_proxied(void)
+{
+    static const char *const trusted[] = { "loopback" };
+    sio_options o;
+
+    T_CASE("1.11 the client is who a trusted proxy says");
+    sio_options_init(&o);
+    o.trusted_proxies = trusted;
+    o.trusted_proxy_count = COUNT(trusted);
+    seen[0] = 0;
+    CHECK(world_open(&w, &o), "no server: %s", w.log);
+    sio_use_http(w.server, note_client, NULL);
+    world_raw(&w, "GET /socket.io/?" HANDSHAKE " HTTP/1.1\r\nHost: x\r\n"
+                  "X-Forwarded-For: 192.0.2.1\r\n"
+                  "X-Forwarded-Proto: https\r\n\r\n");
+    world_raw(&w, "GET /socket.io/?" HANDSHAKE " HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK_MATCH(seen, "192.0.2.1 tls;127.0.0.1;");
+    close_server();
 }
 
 static void test_uses(void)
@@ -701,6 +729,7 @@ int main(void)
     test_socketio();
     test_static_cors();
     test_uses();
+    test_proxied();
     test_pipeline();
     test_out_of_memory();
     test_costs();
