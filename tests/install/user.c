@@ -62,6 +62,8 @@ static int fail(const char *what, int error)
 int main(void)
 {
     sio_options options;
+    sio_tls_options tls;
+    char why[SIO_TLS_WHY];
     sio_server *server;
     sio_namespace *nsp;
     sio_stats stats;
@@ -81,6 +83,10 @@ int main(void)
     r = sio_on(nsp, "connect", on_event, NULL);
     if (r != SIO_E_RESERVED)
         return fail("a reserved name was taken", r);
+    sio_tls_options_init(&tls);
+    tls.certificate = "/nonexistent";
+    if (sio_tls_new(&tls, why, sizeof why))
+        return fail("a certificate out of nothing", SIO_E_STATE);
     r = sio_listen(server, "127.0.0.1:0", NULL);
     if (r != SIO_OK || sio_port(server) == 0)
         return fail("sio_listen", r);

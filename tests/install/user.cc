@@ -57,6 +57,12 @@ int main()
         nsp, [](sio_socket *socket, void *) { sio_join(socket, "lobby"); },
         nullptr);
     sio_on(nsp, "event", on_event, nullptr);
+    sio_tls_options tls;
+    char why[SIO_TLS_WHY];
+    sio_tls_options_init(&tls);
+    tls.certificate = "/nonexistent";
+    if (sio_tls_new(&tls, why, sizeof why))
+        return fail("sio_tls_new");
     if (sio_listen(server, "127.0.0.1:0", nullptr) != SIO_OK)
         return fail("sio_listen");
     sio_stop(server);
