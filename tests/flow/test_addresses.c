@@ -15,6 +15,7 @@
 #include "src/engine/session.h"
 #include "tests/flow/world.h"
 #include "tests/unit/oom.h"
+#include "tests/unit/tls_client.h"
 
 static struct world w;
 static char address[64]; /* of the last socket */
@@ -453,6 +454,50 @@ static void test_proxy_missing(void)
     end();
 }
 
+/* The header comes in plain, TLS behind it, in one piece with its beginning. */
+static void test_proxy_and_tls(void)
+{
+    static const char line[] = "PROXY TCP4 192.0.2.7 10.0.0.1 1 2\r\n";
+    static const char who[] = "GET /who HTTP/1.1\r\nHost: test\r\n\r\n";
+    sio_listen_options how;
+    sio_tls_options files;
+    struct tls_client client;
+    char answer[1000] = "";
+    sio_options o;
+    int fd;
+
+    T_CASE("PROXY: before TLS");
+    sio_tls_options_init(&files);
+    files.certificate = CERTS "server.pem";
+    files.key = CERTS "server.key";
+    sio_listen_options_init(&how);
+    how.proxy_protocol = true;
+    how.tls = sio_tls_new(&files, w.log, sizeof w.log);
+    CHECK(how.tls, "%s", w.log);
+    options_init(&o);
+    begin(&o);
+    sio_on_request(w.server, "GET", "/who", on_http, NULL);
+    CHECK(sio_listen(w.server, place, &how) == SIO_OK, "%s", w.log);
+    sio_tls_free(how.tls);
+    fd = connect_there();
+    CHECK(send(fd, line, sizeof line - 1, 0) == sizeof line - 1, "send");
+    CHECK(tls_client_open(&client, fd, &(struct tls_client_options){ 0 }),
+          "no client");
+    for (int i = 0; i < 10 && !tls_client_shake(&client); i++)
+        world_turn(&w);
+    CHECK(!client.failed, "%s", tls_client_error());
+    SSL_write(client.ssl, who, sizeof who - 1);
+    tls_client_flush(&client, SIZE_MAX);
+    world_turn(&w);
+    tls_client_fill(&client);
+    SSL_read(client.ssl, answer, sizeof answer - 1);
+    CHECK(strstr(answer, "\r\n\r\n192.0.2.7 https"), "%s", answer);
+    tls_client_close(&client);
+    world_hang_up(&w, fd);
+    world_advance(&w, 60000);
+    end();
+}
+
 /* ----------------------------------------------------------------- limits */
 
 #define HANDSHAKE                                                \
@@ -723,6 +768,7 @@ int main(void)
     test_errors();
     test_proxy();
     test_proxy_missing();
+    test_proxy_and_tls();
     test_max_connections();
     test_max_with_proxies();
     test_per_address();
