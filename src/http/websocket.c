@@ -191,17 +191,22 @@ void http_websocket_resume(struct http_websocket *ws)
 static void tell_end(struct http_websocket *ws,
                      const struct http_websocket_end *end);
 
-/* No pong so far. The peer may be in the middle of a frame that takes long, or
- * the owner may not let us read. */
+/* No pong so far. The peer may be in the middle of a frame that takes long. Or
+ * the owner does not let us read: then further pings show by an error whether
+ * the connection is still there. */
 static void pong_missing(struct net_timer *timer)
 {
     struct http_websocket *ws =
         container_of(timer, struct http_websocket, timeout);
-    const struct http_websockets *set = ws->set;
+    struct http_websockets *set = ws->set;
 
-    if (!ws->conn->reading || set->loop->now_ms - ws->conn->last_in_ms <
-                                  set->options.ping_timeout_ms) {
-        net_timer_start(&ws->set->pongs, timer);
+    if (!ws->conn->reading) {
+        start_heartbeat(ws);
+        return;
+    }
+    if (set->loop->now_ms - ws->conn->last_in_ms <
+        set->options.ping_timeout_ms) {
+        net_timer_start(&set->pongs, timer);
         return;
     }
     tell_end(ws, &(struct http_websocket_end){ .orderly = false,

@@ -235,7 +235,7 @@ static void test_heartbeat(struct world *w)
     fd = connect_pinged(w);
     sio_websocket_pause(latest);
     world_advance(w, 5000);
-    CHECK_FRAMES(w, fd, "ping:|");
+    CHECK_FRAMES(w, fd, "ping:|ping:|ping:|");
     world_frame(w, fd, 0x8a, "", 0);
     sio_websocket_resume(latest);
     world_turn(w);
@@ -243,6 +243,17 @@ static void test_heartbeat(struct world *w)
     CHECK_FRAMES(w, fd, "");
     world_advance(w, 10);
     CHECK_FRAMES(w, fd, "ping:|");
+    close_server(w, fd);
+
+    T_CASE("endpoint: a peer that is not read from and has gone: noticed");
+    fd = connect_pinged(w);
+    sio_websocket_pause(latest);
+    world_advance(w, 1500);
+    world_hang_up(w, fd);
+    CHECK_MATCH(seen, "open ;");
+    world_advance(w, 1000);
+    CHECK_MATCH(seen, "open ;close 1006 ;");
+    fd = world_connect(w);
     close_server(w, fd);
 
     T_CASE("endpoint: no pings while it closes");
