@@ -45,6 +45,11 @@ typedef struct sio_adapter_host {
      * safe. */
     void (*deliver)(void *self, sio_socket *socket, sio_packet *packet,
                     unsigned flags);
+    /* Tell of each real change of a room: see sio_on_room(). The handlers of
+     * the program run within; they may join and leave, and disconnect the
+     * socket: after the call a slot may be gone. */
+    void (*room_changed)(void *self, sio_room_change change, sio_str room,
+                         sio_str id);
 } sio_adapter_host;
 
 typedef struct sio_adapter_ops {
@@ -56,9 +61,10 @@ typedef struct sio_adapter_ops {
     void *(*open)(const sio_adapter_host *host);
     void (*close)(void *self);
 
-    /* A socket comes (into the room of its own id) and goes (out of all its
-     * rooms). *slot is the adapter's to use while the socket is there; `id`
-     * lives as long as the socket. SIO_OK or SIO_E_NOMEM. */
+    /* A socket comes (into no room: it is made to join that of its own id once
+     * it is let in) and goes (out of all its rooms). *slot is the adapter's to
+     * use while the socket is there; `id` lives as long as the socket. SIO_OK
+     * or SIO_E_NOMEM. */
     int (*add)(void *self, sio_socket *socket, sio_str id, void **slot);
     void (*remove)(void *self, void *slot);
 

@@ -90,10 +90,6 @@ SIO_API int sio_emit_ack_values(sio_target target, sio_reply_fn on_reply,
                                 void *user, const char *event,
                                 const sio_value *values, size_t count);
 
-/* All sockets that match leave the namespace; see sio_disconnect(). Any
- * thread. */
-SIO_API int sio_target_disconnect_sockets(sio_target target, bool close);
-
 #ifdef __cplusplus
 }
 #endif
@@ -127,8 +123,6 @@ static inline sio_target sio_target_self_(sio_target target)
 #define sio_local(t) sio_target_local(SIO_OTHERS(t))
 #define sio_compress(t, on) sio_target_compress(SIO_TARGET(t), (on))
 #define sio_timeout(t, ms) sio_target_timeout(SIO_TARGET(t), (ms))
-#define sio_disconnect_sockets(t, close) \
-    sio_target_disconnect_sockets(SIO_TARGET(t), (close))
 
 /* SIO_VALUES(event, values...) -> event, array, count. Up to 16 values. */
 #define SIO_MAX_VALUES 16
@@ -221,10 +215,6 @@ template <class T> sio_target sio_compress(T t, bool on)
 template <class T> sio_target sio_timeout(T t, uint32_t ms)
 {
     return sio_target_timeout(sio_target_self_(t), ms);
-}
-template <class T> int sio_disconnect_sockets(T t, bool close)
-{
-    return sio_target_disconnect_sockets(sio_target_self_(t), close);
 }
 template <class T, class... V>
 int sio_emit(T to, const char *event, const V &...v)

@@ -170,6 +170,14 @@ typedef struct sio_options {
      * it as socket.io/client-dist. */
     const char *client_dir;
 
+    /* Dynamic namespaces: see <sio/namespace.h>. */
+    bool cleanup_empty_child_namespaces; /* false; true: they go with their last
+                                            socket */
+    uint32_t max_dynamic_namespaces;     /* 10000: that clients may have made at
+                                            a time */
+    uint32_t max_dynamic_namespaces_per_client; /* 256: that one connection may
+                                                   be in at a time */
+
     uint32_t max_attachments;    /* 10: binary attachments per packet */
     uint32_t max_json_depth;     /* 1000: nesting of a packet's payload */
     size_t max_buffered_amount;  /* 16 MiB: output waiting per client; more
@@ -278,16 +286,17 @@ SIO_API void sio_stop(sio_server *server);
 
 /*
  * The namespace `name`, made when there is none yet; a missing leading "/" is
- * added, NULL and "" are "/". Lives as long as the server. NULL: out of memory.
+ * added, NULL and "" are "/". Lives as long as the server, unless it is made by
+ * a rule of sio_of_regex(): see <sio/namespace.h>. NULL: out of memory.
  *
  * Thread  before sio_run(), or the loop's.
  */
 SIO_API sio_namespace *sio_of(sio_server *server, const char *name);
 
-/* "/" or "/admin"; as long as the namespace lives. */
+/* "/" or "/admin"; as long as the namespace lives. Any thread. */
 SIO_API const char *sio_namespace_name(const sio_namespace *nsp);
 
-/* Sockets connected to it now. Loop thread. */
+/* Sockets connected to it now; of a parent: to its children. Loop thread. */
 SIO_API size_t sio_socket_count(const sio_namespace *nsp);
 
 /*
@@ -304,18 +313,20 @@ SIO_API int sio_serve_files(sio_server *server, const char *prefix,
 
 /* What is alive right now. All zero once every client has left. */
 typedef struct sio_stats {
-    size_t connections;      /* of TCP and unix sockets */
-    size_t tls;              /* of them, those with TLS */
-    size_t requests;         /* HTTP requests under way */
-    size_t sessions;         /* Engine.IO sessions */
-    size_t websockets;       /* sessions on WebSocket, and upgrades under way */
-    size_t sockets;          /* Socket.IO sockets, all namespaces */
-    size_t rooms;            /* rooms with a name of their own */
-    size_t pending_acks;     /* acknowledgements waited for */
-    size_t queued_bytes;     /* output waiting to be written or polled */
-    size_t unfinished_bytes; /* input of which more is to come */
-    uint64_t handshakes;     /* sessions opened since the start */
-    uint64_t refused;        /* requests refused since the start */
+    size_t connections; /* of TCP and unix sockets */
+    size_t tls;         /* of them, those with TLS */
+    size_t requests;    /* HTTP requests under way */
+    size_t sessions;    /* Engine.IO sessions */
+    size_t websockets;  /* sessions on WebSocket, and upgrades under way */
+    size_t sockets;     /* Socket.IO sockets, all namespaces */
+    size_t rooms;       /* rooms with a name of their own */
+    size_t dynamic_namespaces; /* that rules have made; without
+                                  cleanup_empty_child_namespaces they stay */
+    size_t pending_acks;       /* acknowledgements waited for */
+    size_t queued_bytes;       /* output waiting to be written or polled */
+    size_t unfinished_bytes;   /* input of which more is to come */
+    uint64_t handshakes;       /* sessions opened since the start */
+    uint64_t refused;          /* requests refused since the start */
     uint64_t dropped; /* connections closed before their first request since
                          the start: over a limit, or without a good PROXY
                          header */

@@ -7,6 +7,8 @@
  *   engine.h  plain Engine.IO                      http.h    own HTTP routes
  *   websocket.h  plain WebSocket endpoints         hooks.h   requests, headers
  *   tls.h     certificates, client certificates
+ *   namespace.h  dynamic namespaces                sockets.h many at once
+ *   handshake.h  what a socket came with
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,10 +18,13 @@
 #include <sio/emit.h>
 #include <sio/engine.h>
 #include <sio/event.h>
+#include <sio/handshake.h>
 #include <sio/hooks.h>
 #include <sio/http.h>
+#include <sio/namespace.h>
 #include <sio/server.h>
 #include <sio/socket.h>
+#include <sio/sockets.h>
 #include <sio/tls.h>
 #include <sio/types.h>
 #include <sio/value.h>

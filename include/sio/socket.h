@@ -123,6 +123,18 @@ SIO_API void sio_set_data(sio_socket *socket, void *data,
 SIO_API void *sio_data(const sio_socket *socket);
 
 /*
+ * The same as JSON text, beside that pointer: what other servers of a cluster
+ * can see of a socket (sio_fetch_sockets()). One JSON value, usually an object;
+ * copied. "{}" at first.
+ *
+ * SIO_OK, SIO_E_INVAL (no JSON), SIO_E_LIMIT (over SIO_DATA_MAX), SIO_E_NOMEM.
+ * What is read is good until the next call for that socket.
+ */
+#define SIO_DATA_MAX 1000000 /* bytes */
+SIO_API int sio_set_data_json(sio_socket *socket, const char *text, size_t n);
+SIO_API sio_str sio_data_json(const sio_socket *socket);
+
+/*
  * Rooms. Names are UTF-8, copied; any string. A room is there while it has
  * members. Joining twice or leaving a room one is not in does nothing, and so
  * does joining after the disconnect. A room joined in a middleware is left
@@ -131,14 +143,37 @@ SIO_API void *sio_data(const sio_socket *socket);
  * SIO_OK, SIO_E_NOMEM, SIO_E_STATE (disconnected).
  */
 SIO_API int sio_join(sio_socket *socket, const char *room);
+/* All of a list, or (SIO_E_NOMEM) none of those that it is not in already. */
+SIO_API int sio_join_rooms(sio_socket *socket, const char *const *rooms,
+                           size_t count);
 SIO_API int sio_leave(sio_socket *socket, const char *room);
 SIO_API int sio_leave_all(sio_socket *socket); /* its own id's room too */
 SIO_API bool sio_in_room(const sio_socket *socket, const char *room);
 
-/* Calls fn for each room, the socket's own id first; returns how many. fn must
- * not join or leave. fn may be NULL: only count. */
+/* Calls fn for each room, the socket's own id first (it is in that once it is
+ * connected); returns how many. fn must not join or leave. fn may be NULL: only
+ * count. */
 SIO_API size_t sio_each_room(const sio_socket *socket,
                              void (*fn)(void *user, sio_str room), void *user);
+
+/*
+ * What happens to the rooms of a namespace: told when it has happened, and only
+ * when something has changed. Of one join the order is created, joined; of one
+ * leave left, deleted; a socket that goes leaves its rooms in the order it
+ * joined them, its own first. (Node: the events of nsp.adapter)
+ *
+ * room, id  borrowed during the call; id is the socket's, empty where no socket
+ *           is concerned
+ */
+typedef enum sio_room_change {
+    SIO_ROOM_CREATED,
+    SIO_ROOM_JOINED,
+    SIO_ROOM_LEFT,
+    SIO_ROOM_DELETED
+} sio_room_change;
+typedef void (*sio_room_fn)(sio_namespace *nsp, sio_room_change change,
+                            sio_str room, sio_str id, void *user);
+SIO_API int sio_on_room(sio_namespace *nsp, sio_room_fn fn, void *user);
 
 /*
  * Leave the namespace: the client gets a DISCONNECT packet and does not

@@ -44,6 +44,14 @@ static inline sio_str map_key(const struct map_node *node)
     return (sio_str){ (const char *)node->hh.key, node->hh.keylen };
 }
 
+/* Of a node in no map: what map_key() tells all the same. One that was removed
+ * keeps its key. */
+static inline void map_set_key(struct map_node *node, sio_str key)
+{
+    node->hh.key = (void *)(uintptr_t)key.p;
+    node->hh.keylen = (unsigned)key.n;
+}
+
 static inline struct map_node *map_first(const struct map *m)
 {
     return m->nodes;

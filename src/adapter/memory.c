@@ -24,12 +24,13 @@ struct member {
     struct list links;    /* rooms */
     sio_socket *socket;
     uint64_t seen; /* the selection that has counted it */
-    bool left_own; /* it left the room of its own id */
+    bool in_own;   /* it is in the room of its own id */
 };
 
 struct room {
     struct map_node node; /* in memory->rooms */
     struct list links;    /* members, in the order of joining */
+    size_t holds;         /* it stays: handlers are being told of it */
     size_t len;
     char name[];
 };
@@ -106,7 +107,7 @@ static struct member *find_own(const struct memory *m, sio_str id)
     struct member *member =
         node ? container_of(node, struct member, node) : NULL;
 
-    return member && !member->left_own ? member : NULL;
+    return member && member->in_own ? member : NULL;
 }
 
 static struct room *make_room(struct memory *m, sio_str name)
@@ -117,6 +118,7 @@ static struct room *make_room(struct memory *m, sio_str name)
         return NULL;
     memcpy(room->name, name.p, name.n);
     room->len = name.n;
+    room->holds = 0;
     list_init(&room->links);
     if (map_add(&m->rooms, &room->node, (sio_str){ room->name, room->len }) <
         0) {
@@ -126,11 +128,45 @@ static struct room *make_room(struct memory *m, sio_str name)
     return room;
 }
 
-static void drop_if_empty(struct memory *m, struct room *room)
+static void tell(const struct memory *m, sio_room_change change, sio_str room,
+                 sio_str id)
 {
-    if (!list_empty(&room->links))
+    if (m->host->room_changed)
+        m->host->room_changed(m->host->self, change, room, id);
+}
+
+/* The room of a socket's own id has its member alone, unless others have joined
+ * a room of that name. */
+static void tell_own(const struct memory *m, sio_str id, bool came)
+{
+    const sio_str nobody = { NULL, 0 };
+
+    if (came && !find_room(m, id))
+        tell(m, SIO_ROOM_CREATED, id, nobody);
+    tell(m, came ? SIO_ROOM_JOINED : SIO_ROOM_LEFT, id, id);
+    if (!came && !find_room(m, id))
+        tell(m, SIO_ROOM_DELETED, id, nobody);
+}
+
+static void release_if_empty(struct memory *m, struct room *room)
+{
+    if (room->holds || !list_empty(&room->links))
         return;
     map_remove(&m->rooms, &room->node);
+    free(room);
+}
+
+/* Nobody is in it any more: it is out of the map before that is told, so that a
+ * handler which joins it makes a new one. */
+static void drop_if_empty(struct memory *m, struct room *room)
+{
+    sio_str name = { room->name, room->len };
+
+    if (room->holds || !list_empty(&room->links))
+        return;
+    map_remove(&m->rooms, &room->node);
+    if (!find_own(m, name))
+        tell(m, SIO_ROOM_DELETED, name, (sio_str){ NULL, 0 });
     free(room);
 }
 
@@ -173,60 +209,99 @@ static int make_link(struct memory *m, struct room *room, struct member *member)
     return SIO_OK;
 }
 
+/* After that the member may be gone. */
+static void tell_joined(struct memory *m, struct room *room, sio_str id,
+                        bool made)
+{
+    sio_str name = { room->name, room->len };
+
+    room->holds++;
+    if (made)
+        tell(m, SIO_ROOM_CREATED, name, (sio_str){ NULL, 0 });
+    tell(m, SIO_ROOM_JOINED, name, id);
+    room->holds--;
+    drop_if_empty(m, room);
+}
+
 static int memory_join(void *self, void *slot, sio_str name)
 {
     struct memory *m = self;
     struct member *member = slot;
+    sio_str id = map_key(&member->node);
     struct room *room;
+    bool made = false;
     int r;
 
-    if (str_eq(name, map_key(&member->node))) {
-        member->left_own = false;
+    if (str_eq(name, id)) {
+        if (!member->in_own) {
+            member->in_own = true;
+            tell_own(m, id, true);
+        }
         return SIO_OK;
     }
     room = find_room(m, name);
     if (find_link(m, room, member))
         return SIO_OK;
-    if (!room)
+    if (!room) {
         room = make_room(m, name);
+        made = true;
+    }
     if (!room)
         return SIO_E_NOMEM;
     r = make_link(m, room, member);
-    drop_if_empty(m, room);
+    if (r < 0)
+        release_if_empty(m, room);
+    else
+        tell_joined(m, room, id, made && !find_own(m, name));
     return r;
 }
 
-static void unlink_link(struct memory *m, struct link *link)
+static void unlink_link(struct memory *m, struct link *link, sio_str id)
 {
+    struct room *room = link->room;
+
     list_remove(&link->in_room);
     list_remove(&link->in_member);
     map_remove(&m->links, &link->node);
-    drop_if_empty(m, link->room);
     free(link);
+    room->holds++;
+    tell(m, SIO_ROOM_LEFT, (sio_str){ room->name, room->len }, id);
+    room->holds--;
+    drop_if_empty(m, room);
 }
 
 static void memory_leave(void *self, void *slot, sio_str room)
 {
     struct memory *m = self;
     struct member *member = slot;
+    sio_str id = map_key(&member->node);
     struct link *link;
 
-    if (str_eq(room, map_key(&member->node))) {
-        member->left_own = true;
+    if (str_eq(room, id)) {
+        if (member->in_own) {
+            member->in_own = false;
+            tell_own(m, id, false);
+        }
         return;
     }
     link = find_link(m, find_room(m, room), member);
     if (link)
-        unlink_link(m, link);
+        unlink_link(m, link, id);
 }
 
 static void memory_remove(void *self, void *slot)
 {
     struct memory *m = self;
     struct member *member = slot;
+    sio_str id = map_key(&member->node);
 
-    list_for_each_safe(it, next, &member->links)
-        unlink_link(m, container_of(it, struct link, in_member));
+    if (member->in_own) {
+        member->in_own = false;
+        tell_own(m, id, false);
+    }
+    while (!list_empty(&member->links))
+        unlink_link(m, container_of(member->links.next, struct link, in_member),
+                    id);
     list_remove(&member->all);
     map_remove(&m->members, &member->node);
     free(member);
@@ -238,7 +313,7 @@ static bool memory_in_room(void *self, void *slot, sio_str room)
     struct member *member = slot;
 
     if (str_eq(room, map_key(&member->node)))
-        return !member->left_own;
+        return member->in_own;
     return find_link(m, find_room(m, room), member) != NULL;
 }
 
@@ -249,7 +324,7 @@ static size_t memory_each_room(void *self, void *slot,
     size_t n = 0;
 
     (void)self;
-    if (!member->left_own) {
+    if (member->in_own) {
         n++;
         if (fn)
             fn(user, map_key(&member->node));

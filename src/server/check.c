@@ -214,6 +214,10 @@ static const char *check_sizes(const sio_options *o)
         return "max_json_depth: 1 to 1000";
     if (o->max_attachments == 0 || o->max_attachments > 1000)
         return "max_attachments: 1 to 1000";
+    if (o->max_dynamic_namespaces == 0)
+        return "max_dynamic_namespaces: must be at least 1";
+    if (o->max_dynamic_namespaces_per_client == 0)
+        return "max_dynamic_namespaces_per_client: must be at least 1";
     if (o->max_buffered_amount < 4096)
         return "max_buffered_amount: must be at least 4096 bytes";
     return NULL;

@@ -43,6 +43,8 @@ void sio_options_init_sized(sio_options *options, size_t size)
         .unmatched_status = 404,
         .max_connections = 100000,
         .keep_alive_timeout_ms = 5000,
+        .max_dynamic_namespaces = 10000,
+        .max_dynamic_namespaces_per_client = 256,
         .max_attachments = 10,
         .max_json_depth = 1000,
         .max_buffered_amount = 16u << 20,

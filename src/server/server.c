@@ -171,6 +171,9 @@ static int init_layers(sio_server *server, const struct eng_options *eng,
             o->connect_timeout_ms ? o->connect_timeout_ms : 45000,
         .limits = { o->max_attachments, o->max_json_depth },
         .max_packet = o->max_buffered_amount,
+        .cleanup_children = o->cleanup_empty_child_namespaces,
+        .max_children = o->max_dynamic_namespaces,
+        .max_client_children = o->max_dynamic_namespaces_per_client,
     };
     struct http_config http;
     int r = net_loop_init(&server->loop, &loop_config);
@@ -363,11 +366,6 @@ int sio_use_http(sio_server *server, sio_http_call_fn fn, void *user)
     return eng_use(&server->hub.shard.engine, fn, user);
 }
 
-sio_namespace *sio_of(sio_server *server, const char *name)
-{
-    return so_namespace_get(&server->hub, name);
-}
-
 int sio_serve_files(sio_server *server, const char *prefix, const char *folder)
 {
     size_t n = strlen(prefix) + 1;
@@ -404,6 +402,7 @@ void sio_get_stats(const sio_server *server, sio_stats *out)
         .sessions = map_count(&shard->engine.sessions),
         .websockets = shard->engine.websockets.count,
         .sockets = shard->socket_count,
+        .dynamic_namespaces = hub->children,
         .pending_acks = shard->ack_count,
         .queued_bytes = server->loop.queued_bytes + shard->engine.buffered,
         .unfinished_bytes = server->http.unfinished,
@@ -416,7 +415,7 @@ void sio_get_stats(const sio_server *server, sio_stats *out)
     for (struct map_node *n = map_first(&hub->namespaces); n; n = map_next(n)) {
         sio_namespace *nsp = container_of(n, sio_namespace, node);
 
-        out->rooms += hub->adapter->room_count(nsp->part.adapter);
+        out->rooms += nsp->part.ops->room_count(nsp->part.adapter);
     }
     engines_count(server, out);
     endpoints_count(server, out);

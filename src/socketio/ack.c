@@ -371,14 +371,14 @@ static int ask_all(struct so_question *q, const sio_target *target,
     r = so_make_packet(nsp->hub, m, &packet);
     if (r < 0)
         return r;
-    nsp->hub->adapter->select(nsp->part.adapter, &o, ask_one, &asking);
+    nsp->part.ops->select(nsp->part.adapter, &o, ask_one, &asking);
     r = asking.result;
     /* With nobody to ask the answer is there, but comes later all the same. */
     if (r == SIO_OK)
         r = net_alarm_start(q->shard->loop, &q->timeout,
                             q->waiting ? target->timeout_ms : 0);
     if (r == SIO_OK)
-        r = nsp->hub->adapter->broadcast(nsp->part.adapter, packet, &o);
+        r = nsp->part.ops->broadcast(nsp->part.adapter, packet, &o);
     eng_packet_unref(packet);
     return r;
 }
@@ -417,7 +417,7 @@ int sio_emit_ack_values(sio_target target, sio_reply_fn on_reply, void *user,
     if (r == SIO_OK && (nsp->part.shard->engine.shut ||
                         (target.socket && !target.socket->client)))
         r = SIO_E_STATE;
-    if (r == SIO_OK && !target.socket && !target.timeout_ms)
+    if (r == SIO_OK && !target.socket && (!target.timeout_ms || nsp->rule))
         r = SIO_E_INVAL;
     if (r < 0)
         return r;

@@ -30,9 +30,12 @@ sio_socket *so_client_socket(const struct so_client *client, sio_str nsp)
     return NULL;
 }
 
-void so_client_note_left(struct so_client *client, const sio_namespace *nsp)
+void so_client_note_left(struct so_client *client, sio_namespace *nsp)
 {
-    client->left[client->left_next++ % SO_LEFT] = nsp;
+    sio_namespace **slot = &client->left[client->left_next++ % SO_LEFT];
+
+    so_namespace_unref(*slot);
+    *slot = so_namespace_ref(nsp);
 }
 
 /* Did the server make the client leave it? The client may not know yet. */
@@ -48,8 +51,10 @@ static bool has_left(const struct so_client *client, sio_str nsp)
 static void forget_left(struct so_client *client, sio_str nsp)
 {
     for (size_t i = 0; i < SO_LEFT; i++)
-        if (client->left[i] && str_eq(map_key(&client->left[i]->node), nsp))
+        if (client->left[i] && str_eq(map_key(&client->left[i]->node), nsp)) {
+            so_namespace_unref(client->left[i]);
             client->left[i] = NULL;
+        }
 }
 
 void so_client_send(struct so_client *client, enum sp_type type, sio_str nsp,
@@ -72,6 +77,22 @@ static void leave_all(struct so_client *client, const char *reason)
     while (!list_empty(&client->sockets))
         so_socket_leave(container_of(client->sockets.next, sio_socket, node),
                         reason);
+}
+
+/* The session is over: what is known about it is theirs to ask for meanwhile. A
+ * handler may end another client's session within. */
+static void leave_with(struct so_client *client, const char *reason,
+                       const char *detail)
+{
+    struct so_shard *shard = client->shard;
+    const struct so_client *outer = shard->leaving;
+    const char *outer_detail = shard->leaving_detail;
+
+    shard->leaving = client;
+    shard->leaving_detail = detail;
+    leave_all(client, reason);
+    shard->leaving = outer;
+    shard->leaving_detail = outer_detail;
 }
 
 /* Undecodable input: the connection closes in order, and the sockets learn of
@@ -198,7 +219,7 @@ static void on_connect_packet(struct so_client *client, struct sp_packet *p)
         return;
     }
     grow_init(&auth, client->shard->hub->options.max_packet);
-    if (so_client2_connect(p, &auth) < 0)
+    if (so_client2_connect(p, client->shard->hub->seed, &auth) < 0)
         so_client_violation(client, "bad query of a namespace");
     else
         connect_namespace(client, p);
@@ -289,7 +310,11 @@ static void on_binary(struct so_client *client, sio_str data)
 
 static void client_free(struct net_deferred *d)
 {
-    free(container_of(d, struct so_client, cleanup));
+    struct so_client *client = container_of(d, struct so_client, cleanup);
+
+    for (size_t i = 0; i < SO_LEFT; i++)
+        so_namespace_unref(client->left[i]);
+    free(client);
 }
 
 static int on_open(void *self, struct eng_session *session)
@@ -360,7 +385,7 @@ static void on_close(void *self, struct eng_session *session,
     so_log(shard->hub, SIO_LOG_DEBUG, "client %s left: %s%s%s",
            client_address(client, address), eio_close_reason_name(reason),
            detail ? ": " : "", detail ? detail : "");
-    leave_all(client, eio_close_reason_name(reason));
+    leave_with(client, eio_close_reason_name(reason), detail);
     so_batch_drop(client);
     net_timer_stop(&client->timer);
     so_partial_free(shard, client->partial);

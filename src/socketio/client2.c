@@ -14,46 +14,19 @@ void so_client2_welcome(struct so_client *client)
                                                    .id = SP_NO_ID });
 }
 
-static int append_decoded(struct grow *out, sio_str raw)
-{
-    char text[SO_QUERY_MAX];
-
-    return json_append_string(
-        out, (sio_str){ text, http_percent_decode(raw, true, text) });
-}
-
-/* Is there another parameter of that name behind it? The last one counts. */
-static bool comes_again(sio_str rest, sio_str key)
-{
-    char name[SO_QUERY_MAX];
-    size_t n = http_percent_decode(key, true, name);
-
-    return http_query_value(rest, (sio_str){ name, n }).p != NULL;
-}
-
-static int append_query(struct grow *out, sio_str query)
+static bool too_many(sio_str query)
 {
     sio_str key, value;
-    int r = grow_append_byte(out, '{'), count = 0;
+    int count = 0;
 
-    while (r == SIO_OK && http_next_param(&query, &key, &value)) {
+    while (http_next_param(&query, &key, &value))
         if (++count > SO_QUERY_PARAMS)
-            return SIO_E_LIMIT;
-        if (comes_again(query, key))
-            continue;
-        if (out->len > 1)
-            r = grow_append_byte(out, ',');
-        if (r == SIO_OK)
-            r = append_decoded(out, key);
-        if (r == SIO_OK)
-            r = grow_append_byte(out, ':');
-        if (r == SIO_OK)
-            r = append_decoded(out, value);
-    }
-    return r == SIO_OK ? grow_append_byte(out, '}') : r;
+            return true;
+    return false;
 }
 
-int so_client2_connect(struct sp_packet *p, struct grow *auth)
+int so_client2_connect(struct sp_packet *p, const uint64_t seed[2],
+                       struct grow *auth)
 {
     const char *mark = memchr(p->nsp.p, '?', p->nsp.n);
     sio_str query = { NULL, 0 };
@@ -63,10 +36,10 @@ int so_client2_connect(struct sp_packet *p, struct grow *auth)
         query.n = p->nsp.n - (size_t)(query.p - p->nsp.p);
         p->nsp.n = (size_t)(mark - p->nsp.p);
     }
-    if (query.n > SO_QUERY_MAX)
+    if (query.n > SO_QUERY_MAX || too_many(query))
         return SIO_E_LIMIT;
     if (query.n) {
-        int r = append_query(auth, query);
+        int r = so_append_query(auth, seed, query);
 
         if (r < 0)
             return r;

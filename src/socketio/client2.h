@@ -22,9 +22,9 @@
 void so_client2_welcome(struct so_client *client);
 
 /* Cut the query off p->nsp and make p->json of it, in `auth` (empty before).
- * SIO_OK, SIO_E_LIMIT (over SO_QUERY_MAX or SO_QUERY_PARAMS), SIO_E_INVAL (not
- * UTF-8), SIO_E_NOMEM. */
-int so_client2_connect(struct sp_packet *p, struct grow *auth);
+ * SIO_OK, SIO_E_LIMIT (over SO_QUERY_MAX or SO_QUERY_PARAMS), SIO_E_NOMEM. */
+int so_client2_connect(struct sp_packet *p, const uint64_t seed[2],
+                       struct grow *auth);
 
 /* The id of a socket there, and its length; out NULL: only that. */
 size_t so_client2_id(const struct so_client *client, sio_str nsp, char *out);

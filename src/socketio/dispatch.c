@@ -57,8 +57,7 @@ static sio_str event_key(struct sio_event *event)
 static void run(struct sio_event *event)
 {
     sio_socket *socket = event->socket;
-    struct so_walk walk =
-        so_walk_from(so_event_handlers(socket->part->nsp, event_key(event)));
+    struct so_walk walk = so_event_walk(socket->part->nsp, event_key(event));
     const struct so_handler *h;
 
     while (socket->state == SO_CONNECTED && (h = so_walk_next(&walk)))

@@ -213,7 +213,7 @@ static struct target_mail *target_mail_new(const sio_target *target,
     if (!m)
         return NULL;
     m->mail.run = run;
-    m->nsp = target->nsp;
+    m->nsp = so_namespace_ref(target->nsp);
     m->socket = target->socket ? sio_retain(target->socket) : NULL;
     m->packet = NULL;
     m->close = false;
@@ -229,6 +229,7 @@ static struct target_mail *target_mail_new(const sio_target *target,
 static void target_mail_free(struct target_mail *m)
 {
     sio_release(m->socket);
+    so_namespace_unref(m->nsp);
     eng_packet_unref(m->packet);
     free(m);
 }
@@ -239,10 +240,9 @@ static void on_emit_mail(struct net_mail *mail)
     sio_namespace *nsp = m->nsp;
 
     if (m->socket)
-        so_socket_deliver(m->socket->part, m->socket, m->packet,
-                          m->options.flags);
+        so_socket_send(m->socket, m->packet, m->options.flags);
     else
-        nsp->hub->adapter->broadcast(nsp->part.adapter, m->packet, &m->options);
+        nsp->part.ops->broadcast(nsp->part.adapter, m->packet, &m->options);
     target_mail_free(m);
 }
 
@@ -306,6 +306,8 @@ int sio_emit_values(sio_target target, const char *event,
         r = SIO_E_LIMIT;
     if (r < 0)
         return r;
+    if (nsp->rule)
+        return so_parent_emit(&target, event, values, count);
     if (here && target.socket)
         return emit_to_socket(target.socket, &m, target_flags(&target));
     r = so_make_packet(nsp->hub, &m, &packet);
@@ -314,75 +316,7 @@ int sio_emit_values(sio_target target, const char *event,
     if (!here)
         return post_emit(&target, packet);
     so_target_options(&target, &options, rooms);
-    r = nsp->hub->adapter->broadcast(nsp->part.adapter, packet, &options);
+    r = nsp->part.ops->broadcast(nsp->part.adapter, packet, &options);
     eng_packet_unref(packet);
     return r;
-}
-
-/* -------------------------------------------------------- disconnecting -- */
-
-struct disconnect_list {
-    sio_socket **sockets;
-    size_t count, cap;
-};
-
-static void collect(void *user, sio_socket *socket)
-{
-    struct disconnect_list *l = user;
-
-    if (l->count < l->cap)
-        l->sockets[l->count++] = sio_retain(socket);
-}
-
-static int disconnect_selected(sio_namespace *nsp,
-                               const sio_broadcast_options *o, bool close)
-{
-    const sio_adapter_ops *adapter = nsp->hub->adapter;
-    struct disconnect_list l = { 0 };
-
-    l.cap = adapter->select(nsp->part.adapter, o, NULL, NULL);
-    if (l.cap == 0)
-        return SIO_OK;
-    l.sockets = malloc(l.cap * sizeof *l.sockets);
-    if (!l.sockets)
-        return SIO_E_NOMEM;
-    adapter->select(nsp->part.adapter, o, collect, &l);
-    for (size_t i = 0; i < l.count; i++) {
-        sio_disconnect(l.sockets[i], close);
-        sio_release(l.sockets[i]);
-    }
-    free(l.sockets);
-    return SIO_OK;
-}
-
-static void on_disconnect_mail(struct net_mail *mail)
-{
-    struct target_mail *m = container_of(mail, struct target_mail, mail);
-
-    disconnect_selected(m->nsp, &m->options, m->close);
-    target_mail_free(m);
-}
-
-int sio_target_disconnect_sockets(sio_target target, bool close)
-{
-    sio_namespace *nsp = target.nsp;
-    sio_str rooms[TARGET_NAMES];
-    sio_broadcast_options o;
-    struct target_mail *m;
-
-    if (target.overflow)
-        return SIO_E_LIMIT;
-    if (target.socket) {
-        sio_disconnect(target.socket, close);
-        return SIO_OK;
-    }
-    so_target_options(&target, &o, rooms);
-    if (net_loop_is_current(nsp->part.shard->loop))
-        return disconnect_selected(nsp, &o, close);
-    m = target_mail_new(&target, on_disconnect_mail);
-    if (!m)
-        return SIO_E_NOMEM;
-    m->close = close;
-    net_post(nsp->part.shard->loop, &m->mail);
-    return SIO_OK;
 }

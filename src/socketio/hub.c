@@ -47,6 +47,7 @@ int so_hub_init(struct so_hub *hub, struct net_loop *loop,
     if (r < 0)
         return r;
     map_init(&hub->namespaces, hub->seed);
+    map_init(&hub->parents, hub->seed);
     r = shard_init(hub, loop, engine_options);
     if (r < 0)
         return r;
@@ -70,10 +71,10 @@ void so_hub_destroy(struct so_hub *hub)
     eng_destroy(&shard->engine);
     net_timer_queue_close(&shard->connect_timeouts);
     net_timer_queue_close(&shard->partial_timeouts);
-    while ((node = map_first(&hub->namespaces))) {
-        map_remove(&hub->namespaces, node);
-        so_namespace_free(container_of(node, sio_namespace, node));
-    }
+    while ((node = map_first(&hub->namespaces)) ||
+           (node = map_first(&hub->parents)))
+        so_namespace_close(container_of(node, sio_namespace, node));
+    so_handlers_free(hub->on_namespace);
     free(shard->spare);
     sp_attachments_free(&shard->bin);
     grow_free(&shard->scratch);

@@ -20,6 +20,7 @@
 
 #include <sio/adapter.h>
 #include <sio/emit.h>
+#include <sio/namespace.h>
 
 #include "protocol/base/arena.h"
 #include "protocol/base/map.h"
@@ -39,6 +40,9 @@ struct so_options {
     uint32_t connect_timeout_ms;
     struct sp_limits limits;
     size_t max_packet; /* bytes of one encoded packet's text */
+    bool cleanup_children;
+    uint32_t max_children;        /* dynamic namespaces of the server */
+    uint32_t max_client_children; /* of them, joined by one client */
 };
 
 /* A registered function; each list is called in order. */
@@ -48,28 +52,45 @@ struct so_handler {
     void *user;
 };
 
-/* A walk goes from `at` to where the list ends now: what handlers register on
- * the way is called from the next time on. */
+/* A walk goes over one list, then over another, from `at` to where each ends
+ * now: what handlers register on the way is called from the next time on. */
 struct so_walk {
-    const struct so_handler *at, *last;
+    const struct so_handler *at, *last, *then, *then_last;
 };
 
-static inline struct so_walk so_walk_from(const struct so_handler *first)
+static inline const struct so_handler *
+so_walk_end(const struct so_handler *handler)
 {
-    struct so_walk walk = { first, first };
-
-    while (walk.last && walk.last->next)
-        walk.last = walk.last->next;
-    return walk;
+    while (handler && handler->next)
+        handler = handler->next;
+    return handler;
 }
+
+static inline struct so_walk so_walk_both(const struct so_handler *first,
+                                          const struct so_handler *second)
+{
+    if (!first)
+        return (struct so_walk){ second, so_walk_end(second), NULL, NULL };
+    return (struct so_walk){ first, so_walk_end(first), second,
+                             so_walk_end(second) };
+}
+
+/* The handlers of one kind: those of a child's parent, then its own. */
+#define so_walk_of(nsp, list) \
+    so_walk_both((nsp)->parent ? (nsp)->parent->list : NULL, (nsp)->list)
 
 /* The next handler, NULL at the end. */
 static inline const struct so_handler *so_walk_next(struct so_walk *walk)
 {
     const struct so_handler *h = walk->at;
 
-    if (h)
-        walk->at = h == walk->last ? NULL : h->next;
+    if (h && h != walk->last) {
+        walk->at = h->next;
+    } else {
+        walk->at = walk->then;
+        walk->last = walk->then_last;
+        walk->then = NULL;
+    }
     return h;
 }
 
@@ -77,16 +98,38 @@ struct so_part {
     sio_namespace *nsp;
     struct so_shard *shard;
     sio_adapter_host host;
+    const sio_adapter_ops *ops; /* so_no_adapter: of a namespace without one */
     void *adapter;
     size_t socket_count; /* connected */
 };
 
+/*
+ *   STATIC   sio_of(): as long as the hub
+ *   PARENT   a rule by which children are made: no client is ever in it
+ *   PENDING  a name that a client has asked for: a parent's rule is deciding
+ *   CHILD    made by a rule; see dynamic.c
+ *   CLOSED   a child that was cleaned up, or never came to be: an empty shell
+ *            that whoever still points at it can ask for its name
+ */
+enum so_kind { SO_STATIC, SO_PARENT, SO_PENDING, SO_CHILD, SO_CLOSED };
+
 struct sio_namespace {
-    struct map_node node; /* in hub->namespaces */
+    struct map_node node; /* in hub->namespaces, or hub->parents; a shell is in
+                             none, but keeps its key */
     struct so_hub *hub;
-    struct map events; /* struct so_event_handlers, by event name */
+    enum so_kind kind;
+    atomic_uint refs;      /* hub, sockets, mail, clients' `left`, program */
+    atomic_uint kept;      /* of them, the program's: it is not cleaned up */
+    atomic_bool returning; /* `mail` is on its way: kept has come to 0 */
+    struct net_mail mail;
+    struct net_deferred cleanup;
+    sio_namespace *parent;      /* whose handlers count here, too; or NULL */
+    struct list children;       /* of a parent; of a child: its node there */
+    const struct so_rule *rule; /* of a parent */
+    size_t members;             /* sockets, also those not let in yet */
+    struct map events;          /* struct so_event_handlers, by event name */
     struct so_handler *on_connection, *on_disconnecting, *on_disconnect,
-        *on_unhandled, *middlewares;
+        *on_unhandled, *on_room, *middlewares;
     atomic_llong next_ack_id;
     struct so_part part; /* one loop for now: one part */
     char name[];
@@ -119,8 +162,16 @@ struct sio_socket {
     char *address;    /* made when asked for */
     void *data;
     void (*free_data)(void *data);
+    struct so_text *data_json; /* NULL: {} */
+    uint64_t issued_ms;        /* wall clock, ms since the epoch */
     struct net_deferred cleanup;
     char id[];
+};
+
+/* A text with its length, in one block. */
+struct so_text {
+    size_t n;
+    char p[];
 };
 
 struct so_client {
@@ -132,7 +183,7 @@ struct so_client {
     bool deaf; /* it broke the rules: nothing more is read from it */
     /* Namespaces that the server has made it leave: what is still under way for
      * them is no offence. The oldest makes room. */
-    const sio_namespace *left[SO_LEFT];
+    sio_namespace *left[SO_LEFT]; /* referenced */
     uint8_t left_next;
     struct net_deferred cleanup;
 };
@@ -171,6 +222,9 @@ struct so_shard {
     size_t batch_count;
     struct so_client *batch_client; /* whose events they are: one input's */
     bool dispatching;
+    /* While the sockets of a client learn that its session is over. */
+    const struct so_client *leaving;
+    const char *leaving_detail;
     uint32_t id_counter;
     size_t client_count, socket_count, ack_count;
     uint64_t events_in, events_out;
@@ -180,6 +234,10 @@ struct so_hub {
     struct so_options options;
     const sio_adapter_ops *adapter;
     struct map namespaces;
+    struct map parents;    /* in the order they were made */
+    size_t children;       /* namespaces CHILD and PENDING */
+    uint32_t parents_made; /* the number in the next one's name */
+    struct so_handler *on_namespace;
     uint64_t seed[2];
     struct so_shard shard; /* one loop for now: one shard */
     void (*log)(void *self, sio_log_level level, const char *message);
@@ -201,10 +259,55 @@ so_log(struct so_hub *hub, sio_log_level level, const char *fmt, ...);
 
 /* --- namespace.c --- */
 sio_namespace *so_namespace_get(struct so_hub *hub, const char *name);
-sio_namespace *so_namespace_find(struct so_hub *hub, sio_str name);
-const struct so_handler *so_event_handlers(const sio_namespace *nsp,
-                                           sio_str event);
-void so_namespace_free(sio_namespace *nsp);
+sio_namespace *so_namespace_find(const struct so_hub *hub, sio_str name);
+/* An object of that name that nobody knows of and nothing is in yet. */
+sio_namespace *so_namespace_new(struct so_hub *hub, sio_str name);
+/* Make it one that clients can connect to. */
+int so_namespace_open(sio_namespace *nsp, enum so_kind kind);
+/* Tell those who want to hear of new namespaces. */
+void so_namespace_announce(sio_namespace *nsp);
+/* Forget it: once the last reference is gone so is the object. */
+void so_namespace_close(sio_namespace *nsp);
+/* References to the memory: any thread. */
+sio_namespace *so_namespace_ref(sio_namespace *nsp);
+void so_namespace_unref(sio_namespace *nsp);
+/* The handlers of an event; else those of what has none. */
+struct so_walk so_event_walk(const sio_namespace *nsp, sio_str event);
+int so_handler_add(struct so_handler **list, void (*fn)(void), void *user);
+void so_handlers_free(struct so_handler *list);
+/* Each matching socket, of every child when `nsp` is a parent. Returns how
+ * many. */
+size_t so_select(const sio_namespace *nsp, const sio_broadcast_options *o,
+                 void (*fn)(void *user, sio_socket *socket), void *user);
+extern const sio_adapter_ops so_no_adapter;
+
+/* --- dynamic.c: namespaces that rules make --- */
+
+/* The child of that name that a regular expression stands for; NULL: none, or
+ * (*r) no memory. */
+sio_namespace *so_dynamic_match(struct so_hub *hub, sio_str name, int *r);
+/* A client asks for a name that there is no namespace of. */
+void so_dynamic_connect(struct so_client *client, const struct sp_packet *p);
+/* May this client join one more child? Else it is told. */
+bool so_dynamic_room(struct so_client *client, sio_str name);
+/* A socket has left `nsp`. */
+void so_dynamic_left(sio_namespace *nsp);
+void so_rule_free(const struct so_rule *rule);
+sio_namespace *so_of_regex(struct so_hub *hub, const char *regex);
+sio_namespace *so_of_function(struct so_hub *hub, sio_rule_fn fn, void *user);
+
+/* --- target.c: targets that have to last --- */
+/* Names to `to`, where they then point; NULL: only how much room they need. */
+size_t so_names_move(const char **names, size_t count, char *to);
+size_t so_target_move(sio_target *t, char *to);
+/* References to what it points at. */
+void so_target_hold(const sio_target *t);
+void so_target_drop(const sio_target *t);
+
+/* --- parent.c --- */
+/* Emit to every child; any thread. */
+int so_parent_emit(const sio_target *target, const char *event,
+                   const sio_value *values, size_t count);
 
 /* --- client.c: what comes from the engine --- */
 extern const struct eng_ops so_engine_ops;
@@ -213,7 +316,7 @@ void so_partial_timed_out(struct net_timer *timer);
 /* The client broke a rule of state (socketio.md 2.5): close all of it. */
 void so_client_violation(struct so_client *client, const char *why);
 sio_socket *so_client_socket(const struct so_client *client, sio_str nsp);
-void so_client_note_left(struct so_client *client, const sio_namespace *nsp);
+void so_client_note_left(struct so_client *client, sio_namespace *nsp);
 void so_client_send(struct so_client *client, enum sp_type type, sio_str nsp,
                     sio_str json);
 
@@ -242,13 +345,44 @@ struct so_partial *so_partial_new(struct so_shard *shard,
 int so_partial_pin(struct so_shard *shard, struct so_partial *p);
 void so_partial_free(struct so_shard *shard, struct so_partial *p);
 
-/* --- socket.c --- */
+/* --- connect.c: the way in --- */
+
+struct sio_next {
+    struct net_mail mail;
+    sio_socket *socket; /* retained */
+    /* Ask whoever is next, as long as they answer at once. */
+    void (*run)(sio_next *next);
+    struct so_walk walk;  /* middlewares that have not decided yet */
+    sio_namespace *rules; /* the parent whose rule decides, or NULL */
+    bool running;         /* within the call of the one that decides */
+    bool answered;        /* it has decided */
+    bool refused;
+    struct grow error; /* CONNECT_ERROR's payload */
+};
+
 void so_socket_connect(struct so_client *client, const struct sp_packet *p);
+/* A socket that is not let in yet; on failure the client is closed. */
+sio_socket *so_socket_new(struct so_client *client, sio_namespace *nsp,
+                          sio_str auth);
+sio_next *so_next_new(sio_socket *socket, void (*run)(sio_next *next));
+/* Over to the namespace's middlewares; takes `next` over, which may be NULL. */
+void so_start_middlewares(sio_socket *socket, sio_next *next);
+void so_next_free(sio_next *next);
+/* CONNECT_ERROR, and the socket is gone. */
+void so_turn_away(sio_socket *socket, sio_str json);
+int so_socket_attach(sio_socket *socket); /* to the adapter */
+
+/* --- handshake.c --- */
+/* Append the parameters of a URL's query as a JSON object of strings. */
+int so_append_query(struct grow *out, const uint64_t seed[2], sio_str query);
+
+/* --- socket.c --- */
 /* Leave the namespace: handlers, rooms, pending answers. */
 void so_socket_leave(sio_socket *socket, const char *reason);
 void so_socket_deliver(void *part, sio_socket *socket, sio_packet *packet,
                        unsigned flags);
-int so_socket_attach(sio_socket *socket); /* to the adapter */
+/* To this one, let in or not. */
+void so_socket_send(sio_socket *socket, sio_packet *packet, unsigned flags);
 
 /* --- ack.c --- */
 void so_ack_received(sio_socket *socket, struct sio_event *answer);
@@ -266,8 +400,10 @@ int so_make_packet(struct so_hub *hub, const struct sp_message *m,
                    struct sio_packet **packet);
 int so_message_init(struct sp_message *m, const sio_namespace *nsp,
                     const char *event, const sio_value *values, size_t count);
-/* The target as the adapter takes it; strings into `rooms` (2 *
- * SIO_TARGET_ROOMS + 1 of them). */
+/* Rooms and exceptions of a target, and its sender among the latter. */
+#define SO_TARGET_NAMES (2 * SIO_TARGET_ROOMS + 1)
+/* The target as the adapter takes it; strings into `rooms` (SO_TARGET_NAMES of
+ * them). */
 void so_target_options(const sio_target *target, sio_broadcast_options *o,
                        sio_str *rooms);
 

@@ -1,9 +1,12 @@
 /*
- * namespace.c -- namespaces and the handlers registered with them.
+ * namespace.c -- namespaces: how they come and go, and the handlers that are
+ * registered with them. Those that clients have made by connecting: dynamic.c.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "src/socketio/hub.h"
+
+#include <sio/namespace.h>
 
 #include <stdlib.h>
 
@@ -14,78 +17,118 @@ struct so_event_handlers {
     char name[];
 };
 
-static int open_part(sio_namespace *nsp)
+/* -------------------------------------------------------------- adapters -- */
+
+static int no_add(void *self, sio_socket *socket, sio_str id, void **slot)
+{
+    (void)self, (void)socket, (void)id, (void)slot;
+    return SIO_E_STATE;
+}
+
+static size_t no_room_count(void *self)
+{
+    (void)self;
+    return 0;
+}
+
+static size_t no_select(void *self, const sio_broadcast_options *options,
+                        void (*fn)(void *user, sio_socket *socket), void *user)
+{
+    (void)self, (void)options, (void)fn, (void)user;
+    return 0;
+}
+
+static int no_broadcast(void *self, sio_packet *packet,
+                        const sio_broadcast_options *options)
+{
+    (void)self, (void)packet, (void)options;
+    return SIO_OK;
+}
+
+/* The rest is called for sockets that were added, so never. */
+const sio_adapter_ops so_no_adapter = {
+    .size = sizeof so_no_adapter,
+    .name = "none",
+    .add = no_add,
+    .room_count = no_room_count,
+    .select = no_select,
+    .broadcast = no_broadcast,
+};
+
+static void tell_room(void *self, sio_room_change change, sio_str room,
+                      sio_str id)
+{
+    struct so_part *part = self;
+    struct so_walk walk = so_walk_of(part->nsp, on_room);
+    const struct so_handler *h;
+
+    while ((h = so_walk_next(&walk)))
+        ((sio_room_fn)h->fn)(part->nsp, change, room, id, h->user);
+}
+
+static void init_part(sio_namespace *nsp)
 {
     struct so_hub *hub = nsp->hub;
     struct so_part *part = &nsp->part;
 
     part->nsp = nsp;
     part->shard = &hub->shard;
+    part->ops = &so_no_adapter;
     part->host.self = part;
     memcpy(part->host.seed, hub->seed, sizeof hub->seed);
     part->host.deliver = so_socket_deliver;
-    part->adapter = hub->adapter->open(&part->host);
-    return part->adapter ? SIO_OK : SIO_E_NOMEM;
+    part->host.room_changed = tell_room;
 }
 
-sio_namespace *so_namespace_find(struct so_hub *hub, sio_str name)
-{
-    struct map_node *node = map_find(&hub->namespaces, name);
+/* -------------------------------------------------------------- lifetime -- */
 
-    return node ? container_of(node, sio_namespace, node) : NULL;
-}
-
-/* `name` without its leading "/". */
-static sio_namespace *make_namespace(struct so_hub *hub, sio_str name)
+sio_namespace *so_namespace_new(struct so_hub *hub, sio_str name)
 {
-    sio_namespace *nsp = calloc(1, sizeof *nsp + name.n + 2);
+    sio_namespace *nsp = calloc(1, sizeof *nsp + name.n + 1);
 
     if (!nsp)
         return NULL;
     nsp->hub = hub;
-    nsp->name[0] = '/';
-    memcpy(nsp->name + 1, name.p, name.n);
+    nsp->kind = SO_CLOSED;
+    memcpy(nsp->name, name.p, name.n);
+    map_set_key(&nsp->node, (sio_str){ nsp->name, name.n });
     map_init(&nsp->events, hub->seed);
+    list_init(&nsp->children);
+    atomic_init(&nsp->refs, 1);
+    atomic_init(&nsp->kept, 0);
+    atomic_init(&nsp->returning, false);
     atomic_init(&nsp->next_ack_id, 0);
-    if (open_part(nsp) < 0) {
-        free(nsp);
-        return NULL;
-    }
-    if (map_add(&hub->namespaces, &nsp->node,
-                (sio_str){ nsp->name, name.n + 1 }) < 0) {
-        so_namespace_free(nsp);
-        return NULL;
-    }
+    init_part(nsp);
     return nsp;
 }
 
-sio_namespace *so_namespace_get(struct so_hub *hub, const char *name)
+int so_namespace_open(sio_namespace *nsp, enum so_kind kind)
 {
-    sio_str bare = str_of(name ? name : "");
-    struct map_node *node;
+    struct so_hub *hub = nsp->hub;
+    void *adapter = NULL;
+    int r;
 
-    if (bare.n && bare.p[0] == '/')
-        bare = (sio_str){ bare.p + 1, bare.n - 1 };
-    for (node = map_first(&hub->namespaces); node; node = map_next(node)) {
-        sio_str have = map_key(node);
-
-        if (str_eq((sio_str){ have.p + 1, have.n - 1 }, bare))
-            return container_of(node, sio_namespace, node);
+    if (kind != SO_PARENT) {
+        adapter = hub->adapter->open(&nsp->part.host);
+        if (!adapter)
+            return SIO_E_NOMEM;
     }
-    return make_namespace(hub, bare);
+    r = map_add(kind == SO_PARENT ? &hub->parents : &hub->namespaces,
+                &nsp->node, map_key(&nsp->node));
+    if (r < 0) {
+        if (adapter)
+            hub->adapter->close(adapter);
+        return r;
+    }
+    nsp->kind = kind;
+    if (adapter) {
+        nsp->part.ops = hub->adapter;
+        nsp->part.adapter = adapter;
+    }
+    return SIO_OK;
 }
 
-static void free_handlers(struct so_handler *list)
-{
-    while (list) {
-        struct so_handler *next = list->next;
-
-        free(list);
-        list = next;
-    }
-}
-
-void so_namespace_free(sio_namespace *nsp)
+static void free_events(sio_namespace *nsp)
 {
     struct map_node *node;
 
@@ -94,16 +137,126 @@ void so_namespace_free(sio_namespace *nsp)
             container_of(node, struct so_event_handlers, node);
 
         map_remove(&nsp->events, node);
-        free_handlers(h->list);
+        so_handlers_free(h->list);
         free(h);
     }
-    free_handlers(nsp->on_connection);
-    free_handlers(nsp->on_disconnecting);
-    free_handlers(nsp->on_disconnect);
-    free_handlers(nsp->on_unhandled);
-    free_handlers(nsp->middlewares);
-    nsp->hub->adapter->close(nsp->part.adapter);
+}
+
+static void namespace_free(sio_namespace *nsp)
+{
+    free_events(nsp);
+    so_handlers_free(nsp->on_connection);
+    so_handlers_free(nsp->on_disconnecting);
+    so_handlers_free(nsp->on_disconnect);
+    so_handlers_free(nsp->on_unhandled);
+    so_handlers_free(nsp->on_room);
+    so_handlers_free(nsp->middlewares);
+    so_rule_free(nsp->rule);
     free(nsp);
+}
+
+sio_namespace *so_namespace_ref(sio_namespace *nsp)
+{
+    atomic_fetch_add_explicit(&nsp->refs, 1, memory_order_relaxed);
+    return nsp;
+}
+
+void so_namespace_unref(sio_namespace *nsp)
+{
+    if (nsp &&
+        atomic_fetch_sub_explicit(&nsp->refs, 1, memory_order_acq_rel) == 1)
+        namespace_free(nsp);
+}
+
+static void last_unref(struct net_deferred *d)
+{
+    so_namespace_unref(container_of(d, sio_namespace, cleanup));
+}
+
+/* The hub's own reference goes at the end of the turn: a handler further up the
+ * stack may still use the pointer. */
+void so_namespace_close(sio_namespace *nsp)
+{
+    struct so_hub *hub = nsp->hub;
+    struct so_part *part = &nsp->part;
+
+    if (nsp->kind == SO_STATIC || nsp->kind == SO_CHILD)
+        map_remove(&hub->namespaces, &nsp->node);
+    else if (nsp->kind == SO_PARENT)
+        map_remove(&hub->parents, &nsp->node);
+    if (nsp->kind == SO_CHILD || nsp->kind == SO_PENDING)
+        hub->children--;
+    if (nsp->kind == SO_CHILD)
+        list_remove(&nsp->children);
+    if (part->adapter)
+        part->ops->close(part->adapter);
+    part->ops = &so_no_adapter;
+    part->adapter = NULL;
+    nsp->kind = SO_CLOSED;
+    net_defer(part->shard->loop, &nsp->cleanup, last_unref);
+}
+
+/* --------------------------------------------------------------- look-up -- */
+
+sio_namespace *so_namespace_find(const struct so_hub *hub, sio_str name)
+{
+    struct map_node *node = map_find(&hub->namespaces, name);
+
+    return node ? container_of(node, sio_namespace, node) : NULL;
+}
+
+static void tell_new(sio_namespace *nsp)
+{
+    struct so_walk walk = so_walk_both(nsp->hub->on_namespace, NULL);
+    const struct so_handler *h;
+
+    while ((h = so_walk_next(&walk)))
+        ((sio_new_namespace_fn)h->fn)(nsp, h->user);
+}
+
+void so_namespace_announce(sio_namespace *nsp)
+{
+    if (!str_eq(map_key(&nsp->node), STR("/")))
+        tell_new(nsp);
+}
+
+/* `name` has its "/". */
+static sio_namespace *get(struct so_hub *hub, sio_str name)
+{
+    sio_namespace *nsp = so_namespace_find(hub, name);
+    int r = SIO_OK;
+
+    if (!nsp)
+        nsp = so_dynamic_match(hub, name, &r);
+    if (nsp || r < 0)
+        return nsp;
+    nsp = so_namespace_new(hub, name);
+    if (!nsp)
+        return NULL;
+    if (so_namespace_open(nsp, SO_STATIC) < 0) {
+        so_namespace_unref(nsp);
+        return NULL;
+    }
+    so_namespace_announce(nsp);
+    return nsp;
+}
+
+sio_namespace *so_namespace_get(struct so_hub *hub, const char *name)
+{
+    sio_str bare = str_of(name ? name : "");
+    sio_namespace *nsp;
+    char *full;
+
+    if (bare.n && bare.p[0] == '/')
+        return get(hub, bare);
+    full = malloc(bare.n + 2);
+    if (!full)
+        return NULL;
+    full[0] = '/';
+    memcpy(full + 1, bare.p, bare.n + 1);
+    nsp = get(hub, (sio_str){ full, bare.n + 1 });
+    free(full);
+    return nsp;
 }
 
 const char *sio_namespace_name(const sio_namespace *nsp)
@@ -113,12 +266,31 @@ const char *sio_namespace_name(const sio_namespace *nsp)
 
 size_t sio_socket_count(const sio_namespace *nsp)
 {
-    return nsp->part.socket_count;
+    size_t n = nsp->part.socket_count;
+    const struct list *head = &nsp->children;
+
+    if (nsp->kind == SO_PARENT)
+        for (struct list *it = head->next; it != head; it = it->next)
+            n += container_of(it, sio_namespace, children)->part.socket_count;
+    return n;
 }
 
-/* ------------------------------------------------------------- handlers -- */
+size_t so_select(const sio_namespace *nsp, const sio_broadcast_options *o,
+                 void (*fn)(void *user, sio_socket *socket), void *user)
+{
+    const struct list *head = &nsp->children;
+    size_t n = 0;
 
-static int add_handler(struct so_handler **list, void (*fn)(void), void *user)
+    if (nsp->kind != SO_PARENT)
+        return nsp->part.ops->select(nsp->part.adapter, o, fn, user);
+    for (struct list *it = head->next; it != head; it = it->next)
+        n += so_select(container_of(it, sio_namespace, children), o, fn, user);
+    return n;
+}
+
+/* -------------------------------------------------------------- handlers -- */
+
+int so_handler_add(struct so_handler **list, void (*fn)(void), void *user)
 {
     struct so_handler *h = malloc(sizeof *h);
 
@@ -131,29 +303,44 @@ static int add_handler(struct so_handler **list, void (*fn)(void), void *user)
     return SIO_OK;
 }
 
+void so_handlers_free(struct so_handler *list)
+{
+    while (list) {
+        struct so_handler *next = list->next;
+
+        free(list);
+        list = next;
+    }
+}
+
 int sio_on_connection(sio_namespace *nsp, sio_connection_fn fn, void *user)
 {
-    return add_handler(&nsp->on_connection, (void (*)(void))fn, user);
+    return so_handler_add(&nsp->on_connection, (void (*)(void))fn, user);
 }
 
 int sio_on_disconnecting(sio_namespace *nsp, sio_disconnect_fn fn, void *user)
 {
-    return add_handler(&nsp->on_disconnecting, (void (*)(void))fn, user);
+    return so_handler_add(&nsp->on_disconnecting, (void (*)(void))fn, user);
 }
 
 int sio_on_disconnect(sio_namespace *nsp, sio_disconnect_fn fn, void *user)
 {
-    return add_handler(&nsp->on_disconnect, (void (*)(void))fn, user);
+    return so_handler_add(&nsp->on_disconnect, (void (*)(void))fn, user);
 }
 
 int sio_on_unhandled(sio_namespace *nsp, sio_event_fn fn, void *user)
 {
-    return add_handler(&nsp->on_unhandled, (void (*)(void))fn, user);
+    return so_handler_add(&nsp->on_unhandled, (void (*)(void))fn, user);
+}
+
+int sio_on_room(sio_namespace *nsp, sio_room_fn fn, void *user)
+{
+    return so_handler_add(&nsp->on_room, (void (*)(void))fn, user);
 }
 
 int sio_use(sio_namespace *nsp, sio_middleware_fn fn, void *user)
 {
-    return add_handler(&nsp->middlewares, (void (*)(void))fn, user);
+    return so_handler_add(&nsp->middlewares, (void (*)(void))fn, user);
 }
 
 static struct so_event_handlers *find_event(const sio_namespace *nsp,
@@ -173,26 +360,31 @@ int sio_on(sio_namespace *nsp, const char *event, sio_event_fn fn, void *user)
     if (sp_reserved_event(name))
         return SIO_E_RESERVED;
     if (h)
-        return add_handler(&h->list, (void (*)(void))fn, user);
+        return so_handler_add(&h->list, (void (*)(void))fn, user);
     h = calloc(1, sizeof *h + name.n);
     if (!h)
         return SIO_E_NOMEM;
     memcpy(h->name, name.p, name.n);
     h->len = name.n;
-    r = add_handler(&h->list, (void (*)(void))fn, user);
+    r = so_handler_add(&h->list, (void (*)(void))fn, user);
     if (r == SIO_OK)
         r = map_add(&nsp->events, &h->node, (sio_str){ h->name, h->len });
     if (r < 0) {
-        free_handlers(h->list);
+        so_handlers_free(h->list);
         free(h);
     }
     return r;
 }
 
-const struct so_handler *so_event_handlers(const sio_namespace *nsp,
-                                           sio_str event)
+struct so_walk so_event_walk(const sio_namespace *nsp, sio_str event)
 {
-    const struct so_event_handlers *h = find_event(nsp, event);
+    const struct so_event_handlers *own = find_event(nsp, event), *inherited;
+    struct so_walk walk;
 
-    return h ? h->list : nsp->on_unhandled;
+    if (!nsp->parent)
+        return so_walk_both(own ? own->list : nsp->on_unhandled, NULL);
+    inherited = find_event(nsp->parent, event);
+    walk = so_walk_both(inherited ? inherited->list : NULL,
+                        own ? own->list : NULL);
+    return walk.at ? walk : so_walk_of(nsp, on_unhandled);
 }

@@ -1,0 +1,193 @@
+/*
+ * accessors.c -- what is known about a socket, field by field: <sio/socket.h>,
+ * <sio/handshake.h>.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "src/socketio/hub.h"
+
+#include <sio/handshake.h>
+
+#include "protocol/socketio/scan.h"
+
+#include <stdlib.h>
+
+const char *sio_id(const sio_socket *socket)
+{
+    return socket->id;
+}
+
+sio_namespace *sio_namespace_of(const sio_socket *socket)
+{
+    return socket->part->nsp;
+}
+
+bool sio_connected(const sio_socket *socket)
+{
+    return socket->state == SO_CONNECTED;
+}
+
+sio_str sio_auth(const sio_socket *socket)
+{
+    return socket->auth;
+}
+
+/* As snprintf: cut to fit, the whole length returned. */
+static int copy_text(sio_str text, char *out, size_t size)
+{
+    size_t n = text.n < size ? text.n : size - 1;
+
+    if (size) {
+        memcpy(out, text.p, n);
+        out[n] = 0;
+    }
+    return text.n > INT32_MAX ? SIO_E_RANGE : (int)text.n;
+}
+
+int sio_auth_string(const sio_socket *socket, const char *key, char *out,
+                    size_t size)
+{
+    sio_str raw = json_member(socket->auth, str_of(key));
+    char *text;
+    int r;
+
+    if (!raw.n)
+        return SIO_E_RANGE;
+    if (json_kind(raw) != JSON_STRING)
+        return SIO_E_TYPE;
+    text = malloc(raw.n);
+    if (!text)
+        return SIO_E_NOMEM;
+    r = copy_text((sio_str){ text, json_unescape(raw, text) }, out, size);
+    free(text);
+    return r;
+}
+
+static const struct http_request *request_of(const sio_socket *socket)
+{
+    return socket->client ? eng_request(socket->client->session) : NULL;
+}
+
+sio_str sio_request_header(const sio_socket *socket, const char *name)
+{
+    const struct http_request *r = request_of(socket);
+
+    return r ? http_field_value(r, str_of(name)) : (sio_str){ NULL, 0 };
+}
+
+int sio_request_query(const sio_socket *socket, const char *key, char *out,
+                      size_t size)
+{
+    const struct http_request *r = request_of(socket);
+
+    return r ? http_query_text(r->query, str_of(key), out, size) : SIO_E_RANGE;
+}
+
+sio_str sio_request_url(const sio_socket *socket)
+{
+    const struct http_request *r = request_of(socket);
+
+    return r ? r->target : (sio_str){ NULL, 0 };
+}
+
+bool sio_request_secure(const sio_socket *socket)
+{
+    const struct http_request *r = request_of(socket);
+
+    return r && r->secure;
+}
+
+const sio_certificate *sio_request_certificate(const sio_socket *socket)
+{
+    const struct http_request *r = request_of(socket);
+
+    return r ? r->certificate : NULL;
+}
+
+const char *sio_address(const sio_socket *socket)
+{
+    /* A cache: the caller's view of the socket does not change. */
+    sio_socket *cache = (sio_socket *)(uintptr_t)socket;
+
+    if (!socket->address && socket->client) {
+        cache->address = malloc(NET_ADDRESS_TEXT);
+        if (socket->address)
+            net_address_text(eng_peer(socket->client->session), cache->address);
+    }
+    return socket->address ? socket->address : "";
+}
+
+const char *sio_transport(const sio_socket *socket)
+{
+    return socket->client ? eng_transport(socket->client->session) : "";
+}
+
+void sio_set_data(sio_socket *socket, void *data, void (*free_fn)(void *data))
+{
+    if (socket->free_data)
+        socket->free_data(socket->data);
+    socket->data = data;
+    socket->free_data = free_fn;
+}
+
+void *sio_data(const sio_socket *socket)
+{
+    return socket->data;
+}
+
+uint64_t sio_issued_ms(const sio_socket *socket)
+{
+    return socket->issued_ms;
+}
+
+bool sio_request_xdomain(const sio_socket *socket)
+{
+    return sio_request_header(socket, "origin").n > 0;
+}
+
+size_t sio_each_header(const sio_socket *socket,
+                       void (*fn)(void *user, sio_str name, sio_str value),
+                       void *user)
+{
+    const struct http_request *r = request_of(socket);
+    size_t n = r ? r->field_count : 0;
+
+    for (size_t i = 0; i < n; i++)
+        fn(user, r->fields[i].name, r->fields[i].value);
+    return n;
+}
+
+const char *sio_disconnect_description(const sio_socket *socket)
+{
+    const struct so_client *client = socket->client;
+
+    return client && client->shard->leaving == client
+               ? client->shard->leaving_detail
+               : NULL;
+}
+
+int sio_set_data_json(sio_socket *socket, const char *text, size_t n)
+{
+    uint32_t depth = socket->part->nsp->hub->options.limits.max_depth;
+    struct so_text *copy;
+
+    if (n > SIO_DATA_MAX)
+        return SIO_E_LIMIT;
+    if (!json_valid((sio_str){ text, n }, depth))
+        return SIO_E_INVAL;
+    copy = malloc(sizeof *copy + n);
+    if (!copy)
+        return SIO_E_NOMEM;
+    copy->n = n;
+    memcpy(copy->p, text, n);
+    free(socket->data_json);
+    socket->data_json = copy;
+    return SIO_OK;
+}
+
+sio_str sio_data_json(const sio_socket *socket)
+{
+    const struct so_text *text = socket->data_json;
+
+    return text ? (sio_str){ text->p, text->n } : STR("{}");
+}

@@ -1,0 +1,144 @@
+/*
+ * parent.c -- emitting to a parent: to each of its children, in whose name the
+ * packet has to be encoded.
+ *
+ *   on the loop     child by child
+ *   other thread    values as text into a mail, which does so on the loop
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "src/socketio/hub.h"
+
+#include <stdlib.h>
+
+static int emit_here(sio_target target, const char *event,
+                     const sio_value *values, size_t count)
+{
+    struct list *head = &target.nsp->children;
+    int r = SIO_OK;
+
+    for (struct list *it = head->next; it != head && r == SIO_OK;
+         it = it->next) {
+        target.nsp = container_of(it, sio_namespace, children);
+        r = sio_emit_values(target, event, values, count);
+    }
+    return r;
+}
+
+/* An emit on its way to the loop, with everything that it borrowed. */
+struct parent_mail {
+    struct net_mail mail;
+    sio_target target;
+    char *names;      /* the event's, then those of rooms: each with its NUL */
+    struct grow text; /* the values */
+    struct sp_attachments bin; /* their attachments, copied */
+    size_t count;
+    sio_value values[];
+};
+
+static void mail_free(struct parent_mail *m)
+{
+    for (size_t i = 0; i < m->bin.count; i++)
+        free((char *)(uintptr_t)m->bin.items[i].p);
+    sp_attachments_free(&m->bin);
+    grow_free(&m->text);
+    free(m->names);
+    free(m);
+}
+
+static void on_mail(struct net_mail *mail)
+{
+    struct parent_mail *m = container_of(mail, struct parent_mail, mail);
+    sio_namespace *nsp = m->target.nsp;
+
+    if (emit_here(m->target, m->names, m->values, m->count) < 0)
+        so_log(nsp->hub, SIO_LOG_ERROR,
+               "an event to the children of %s was "
+               "not sent to all: out of memory",
+               nsp->name);
+    mail_free(m);
+}
+
+/* The event's name and the target's go to `to`; NULL: only their size. */
+static size_t move_names(sio_target *t, const char *event, char *to)
+{
+    size_t n = so_names_move(&event, 1, to);
+
+    return n + so_target_move(t, to ? to + n : NULL);
+}
+
+static int copy_attachments(struct sp_attachments *bin)
+{
+    for (size_t i = 0; i < bin->count; i++) {
+        sio_str *a = &bin->items[i];
+        char *copy = malloc(a->n ? a->n : 1);
+
+        if (!copy) {
+            bin->count = i; /* what is not ours is not freed */
+            return SIO_E_NOMEM;
+        }
+        if (a->n)
+            memcpy(copy, a->p, a->n);
+        a->p = copy;
+    }
+    return SIO_OK;
+}
+
+static int copy_values(struct parent_mail *m, const sio_value *values)
+{
+    size_t at = 0;
+    int r = SIO_OK;
+
+    for (size_t i = 0; r == SIO_OK && i < m->count; i++) {
+        r = sp_encode_value(&m->text, &m->bin, &values[i]);
+        m->values[i] = (sio_value){ .kind = SIO_RAW_JSON,
+                                    .trusted = true,
+                                    .size = m->text.len - at };
+        at = m->text.len;
+    }
+    if (r < 0)
+        m->bin.count = 0;
+    else
+        r = copy_attachments(&m->bin);
+    at = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        m->values[i].data = m->text.data + at;
+        m->values[i].attachments = m->bin.items;
+        m->values[i].attachment_count = m->bin.count;
+        at += m->values[i].size;
+    }
+    return r;
+}
+
+static int post(const sio_target *target, const char *event,
+                const sio_value *values, size_t count)
+{
+    struct parent_mail *m = calloc(1, sizeof *m + count * sizeof *values);
+    struct so_hub *hub = target->nsp->hub;
+    int r;
+
+    if (!m)
+        return SIO_E_NOMEM;
+    m->mail.run = on_mail;
+    m->target = *target;
+    m->count = count;
+    grow_init(&m->text, hub->options.max_packet);
+    sp_attachments_init(&m->bin);
+    m->names = malloc(move_names(&m->target, event, NULL));
+    r = m->names ? copy_values(m, values) : SIO_E_NOMEM;
+    if (r < 0) {
+        mail_free(m);
+        return r;
+    }
+    move_names(&m->target, event, m->names);
+    net_post(hub->shard.loop, &m->mail);
+    return SIO_OK;
+}
+
+int so_parent_emit(const sio_target *target, const char *event,
+                   const sio_value *values, size_t count)
+{
+    return net_loop_is_current(target->nsp->part.shard->loop)
+               ? emit_here(*target, event, values, count)
+               : post(target, event, values, count);
+}
