@@ -10,8 +10,8 @@
 
 #include <zlib.h>
 
-/* ["size",n]: an event of n bytes of text; with "plain": not to be compressed.
- */
+/* ["size",n]: an event of n bytes of text; with "plain": not to be compressed;
+ * with "all": to the namespace. */
 static void on_size(sio_socket *socket, sio_event *event, void *user)
 {
     static char text[5000];
@@ -25,6 +25,12 @@ static void on_size(sio_socket *socket, sio_event *event, void *user)
     /* 42["e","xxx"] is 10 bytes longer than the text */
     if (strcmp(how, "plain") == 0)
         sio_emit(sio_compress(socket, false), "e",
+                 sio_stringn(text, (size_t)n - 10));
+    else if (strcmp(how, "all plain") == 0)
+        sio_emit(sio_compress(sio_namespace_of(socket), false), "e",
+                 sio_stringn(text, (size_t)n - 10));
+    else if (strcmp(how, "all") == 0)
+        sio_emit(sio_namespace_of(socket), "e",
                  sio_stringn(text, (size_t)n - 10));
     else
         sio_emit(socket, "e", sio_stringn(text, (size_t)n - 10));
@@ -64,13 +70,17 @@ static const struct row {
     const char *coding; /* NULL: none */
     long len;           /* of the body, inflated */
 } rows[] = {
-    { "E135 gzip", "gzip, deflate", "42[\"size\",1024]", false, 1024, "gzip",
-      1024 },
+    { "E135 S119 gzip", "gzip, deflate", "42[\"size\",1024]", false, 1024,
+      "gzip", 1024 },
     { "E136 deflate", "deflate", "42[\"size\",1024]", false, 1024, "deflate",
       1024 },
     { "E137 no threshold", "gzip", "42[\"size\",100]", false, 0, "gzip", 100 },
     { "E138 off", "gzip", "42[\"size\",2000]", true, 1024, NULL, 2000 },
-    { "E139 compress(false)", "gzip", "42[\"size\",2000,\"plain\"]", false,
+    { "S55 to all", "gzip", "42[\"size\",2000,\"all\"]", false, 1024, "gzip",
+      2000 },
+    { "S56 to all, compress(false)", "gzip", "42[\"size\",2000,\"all plain\"]",
+      false, 1024, NULL, 2000 },
+    { "E139 S120 compress(false)", "gzip", "42[\"size\",2000,\"plain\"]", false,
       1024, NULL, 2000 },
     { "one of two does not mind", "gzip",
       "42[\"size\",2000,\"plain\"]\x1e"

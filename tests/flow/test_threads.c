@@ -29,8 +29,8 @@ struct box {
 };
 
 static sio_server *server;
-static sio_namespace *nsp;
-static struct box new_socket, new_ack, new_next, reply;
+static sio_namespace *nsp, *parent;
+static struct box new_socket, new_ack, new_next, reply, new_child;
 static atomic_int disconnects;
 
 static void put(struct box *b, void *thing)
@@ -89,6 +89,12 @@ static void decide_later(sio_socket *socket, sio_next *next, void *user)
     (void)socket;
     (void)user;
     put(&new_next, next);
+}
+
+static void on_child(sio_socket *socket, void *user)
+{
+    (void)user;
+    put(&new_child, sio_namespace_retain(sio_namespace_of(socket)));
 }
 
 static void *run_server(void *result)
@@ -289,6 +295,7 @@ static void start_server(pthread_t *loop, int *result)
 
     sio_options_init(&o);
     o.handle_signals = false;
+    o.cleanup_empty_child_namespaces = true;
     server = sio_server_new(&o);
     nsp = sio_of(server, "/");
     sio_on_connection(nsp, on_connection, NULL);
@@ -297,6 +304,8 @@ static void start_server(pthread_t *loop, int *result)
     sio_on(nsp, "echo", on_echo, NULL);
     sio_on(nsp, "move", on_move, NULL);
     sio_use(sio_of(server, "/admin"), decide_later, NULL);
+    parent = sio_of_regex(server, "^/child-[0-9]+$");
+    sio_on_connection(parent, on_child, NULL);
     CHECK(sio_listen(server, "127.0.0.1:0", NULL) == SIO_OK, "cannot listen");
     CHECK(pthread_create(loop, NULL, run_server, result) == 0, "no thread");
     /* Nobody knows yet whether the loop runs, or that there is no one to hear.
@@ -402,6 +411,90 @@ static void test_disconnects(int fd, sio_socket *socket)
     sio_release(again);
 }
 
+/* ------------------------------------------ many sockets, dynamic children --
+ */
+
+static atomic_int fetched;
+
+static void on_fetched(int error, const sio_remote_socket *const *sockets,
+                       size_t count, void *user)
+{
+    (void)sockets;
+    (void)user;
+    if (error == SIO_OK && count == 2)
+        atomic_fetch_add(&fetched, 1);
+}
+
+static void *move_room(void *arg)
+{
+    for (int i = 0; i < EMITS; i++)
+        if (sio_sockets_join(sio_to(nsp, "room"), "x", "y") != SIO_OK ||
+            sio_fetch_sockets(sio_to(nsp, "room"), on_fetched, NULL) !=
+                SIO_OK ||
+            sio_sockets_leave(nsp, "x", "y") != SIO_OK)
+            return NULL;
+    return arg;
+}
+
+/* To a child that may be on its way out, and to whatever children there are. */
+static void *emit_to_children(void *arg)
+{
+    for (int i = 0; i < EMITS / 5; i++) {
+        sio_namespace *child = take(&new_child);
+
+        sio_emit(child, "to child", sio_int(i));
+        sio_emit(parent, "to all", sio_binary("abc", 3));
+        sio_sockets_join(parent, "somewhere");
+        sio_namespace_release(child);
+    }
+    return arg;
+}
+
+static void test_many(int fd)
+{
+    pthread_t threads[2];
+    void *result;
+
+    T_CASE("sockets fetched and moved by other threads");
+    for (int i = 0; i < 2; i++)
+        CHECK(pthread_create(&threads[i], NULL, move_room, nsp) == 0, "none");
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], &result);
+        CHECK(result, "failed");
+    }
+    send_text(fd, "42[\"echo\",1]"); /* behind all that was posted */
+    CHECK(starts(next_text(fd), "42[\"echo\",1]"), "no echo");
+    CHECK(atomic_load(&fetched) == 2 * EMITS, "fetched %d times",
+          atomic_load(&fetched));
+}
+
+static void test_children(int fd)
+{
+    pthread_t thread;
+
+    T_CASE("children come and go while another thread uses them");
+    CHECK(pthread_create(&thread, NULL, emit_to_children, NULL) == 0, "none");
+    for (int i = 0; i < EMITS / 5; i++) {
+        const char *text;
+
+        send_text(fd, "40/child-1,");
+        do
+            text = next_text(fd);
+        while (text && !starts(text, "40/child-1,"));
+        send_text(fd, "41/child-1,");
+    }
+    pthread_join(thread, NULL);
+    send_text(fd, "42[\"echo\",2]");
+    {
+        const char *text;
+
+        do
+            text = next_text(fd);
+        while (text && !starts(text, "42[\"echo\",2]"));
+        CHECK(text, "the end");
+    }
+}
+
 /* Another thread may come too late: it must only not matter. */
 static void test_late_mail(void)
 {
@@ -409,11 +502,15 @@ static void test_late_mail(void)
     CHECK(sio_emit(nsp, "late", sio_int(1)) == SIO_OK, "emit failed");
     CHECK(sio_emit(sio_to(nsp, "room"), "late") == SIO_OK, "emit failed");
     CHECK(sio_disconnect_sockets(nsp, true) == SIO_OK, "failed");
+    CHECK(sio_sockets_join(nsp, "late") == SIO_OK, "failed");
+    CHECK(sio_emit(parent, "late", sio_int(1)) == SIO_OK, "emit failed");
+    CHECK(sio_fetch_sockets(nsp, on_fetched, NULL) == SIO_OK, "failed");
 }
 
 int main(void)
 {
-    struct box *boxes[] = { &new_socket, &new_ack, &new_next, &reply };
+    struct box *boxes[] = { &new_socket, &new_ack, &new_next, &reply,
+                            &new_child };
     sio_socket *socket, *other_socket;
     int fd, other, result = -1;
     pthread_t loop;
@@ -427,6 +524,8 @@ int main(void)
     socket = join(fd);
     other = connect_client();
     other_socket = join(other);
+    test_many(fd);
+    test_children(fd);
     test_emits(fd, socket);
     test_answers(fd);
     test_disconnects(fd, socket);
