@@ -29,6 +29,7 @@ const io = new Server(http, {
   ...number("connectTimeout"),
   ...number("upgradeTimeout"),
   allowEIO3: given.eio3 === "1",
+  cleanupEmptyChildNamespaces: given.cleanup === "1",
   ...(given.maxPayload ? { maxHttpBufferSize: Number(given.maxPayload) } : {}),
   ...(given.transports && given.transports !== "both" ? { transports: [given.transports] } : {}),
 });
@@ -108,12 +109,26 @@ io.on("connection", (socket) => {
   }));
   socket.on("reload", (ack) => (http.setSecureContext(certificate()), ack("")));
   socket.on("bye", (close) => socket.disconnect(close));
-  socket.on("admit", (ack) => {
-    const n = waiting.length;
+  socket.on("admit", (...args) => {
+    const ack = args.pop(), n = waiting.length;
+    if (n < (args[0] ?? 0)) return ack(0);
     for (const next of waiting) next();
     waiting = [];
     ack(n);
   });
+  const roomOrAll = (room) => (room ? io.to(room) : io);
+  socket.on("all", (...args) => {
+    if (typeof args.at(-1) === "function") args.pop();
+    for (const parent of [dynamic, asked]) parent.emit("all", ...args);
+  });
+  socket.on("namespaces", (ack) => ack([...io._nsps.keys()].filter((name) => /^.(dynamic|ask)-/.test(name)).length));
+  socket.on("handshake", (ack) => ack(socket.handshake));
+  socket.on("set-data", (data, ack) => (socket.data = data, ack()));
+  socket.on("fetch", async (room, ack) => ack((await roomOrAll(room).fetchSockets())
+    .map(({ id, rooms, data }) => ({ id, rooms: [...rooms], data }))));
+  socket.on("move", (room, to, ack) => (roomOrAll(room).socketsJoin(to), ack()));
+  socket.on("clear", (room, from, ack) => (roomOrAll(room).socketsLeave(from), ack()));
+  socket.on("kick", (room) => roomOrAll(room).disconnectSockets(true));
   socket.on("count", (ack) => ack(io.of("/").sockets.size));
   socket.on("stats", (ack) => ack({
     ...count,
@@ -135,6 +150,15 @@ io.of("/slow").use((socket, next) => {
   socket.join("held");
   waiting.push(next);
 });
+
+const dynamic = io.of(/^\/dynamic-\d+$/).use((socket, next) =>
+  next(socket.handshake.auth.refuse ? new Error("refused") : undefined));
+const asked = io.of((name, auth, next) => (name.startsWith("/ask-") ? waiting.push(() => next(null, true)) : next(null, false)));
+for (const parent of [dynamic, asked])
+  parent.on("connection", (socket) => {
+    socket.emit("hello", socket.id);
+    socket.on("echo", (...args) => socket.emit("echo", ...args));
+  });
 
 http.listen(Number(port), "127.0.0.1", () => console.log(`ready ${http.address().port}`));
 process.on("SIGTERM", () => {

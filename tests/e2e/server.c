@@ -23,6 +23,16 @@
  * lets in who waits at /slow count, stats              ack(sockets in /),
  * ack({...}) /admin     echo                      needs auth.token "secret"
  *     /slow      -                         a middleware waits for "admit"
+ *     /          handshake, all ...args    ack(handshake); emits all ...args
+ *                                          to every child
+ *                set-data json             what fetch shows
+ *                fetch room                ack([{id, rooms, data}, ...])
+ *                move from, to             those in `from` join `to`
+ *                clear from, room          those in `from` leave `room`
+ *                kick room                 disconnects those in it
+ *                namespaces                ack(dynamic ones there are)
+ *     /dynamic-N by a regular expression   hello; auth.refuse is refused
+ *     /ask-...   by a function             as who waits at /slow
  *     /watch     -                         gets gone (id, reason, nsp) and
  *                                          going (id, number of rooms)
  *
@@ -44,7 +54,7 @@
 static sio_server *server;
 static sio_tls_options tls_options;
 static sio_tls *tls; /* NULL: plain */
-static sio_namespace *root, *watch;
+static sio_namespace *root, *watch, *dynamic, *asked;
 static sio_next *waiting[WAITING_MAX]; /* at the door of /slow */
 static size_t waiting_count;
 static const char *trusted[TRUST_MAX];
@@ -382,9 +392,154 @@ static void on_admit(sio_socket *socket, sio_event *event, void *user)
     size_t n = waiting_count;
 
     (void)socket, (void)user;
-    while (waiting_count > 0)
+    if ((int64_t)n < int_arg(event, 0)) /* not before so many wait */
+        n = 0;
+    while (n && waiting_count > 0)
         sio_next_ok(waiting[--waiting_count]);
     sio_ack(event, sio_int((int64_t)n));
+}
+
+/* --------------------------------------------- dynamic namespaces, many at
+ * once */
+
+static void refuse_some(sio_socket *socket, sio_next *next, void *user)
+{
+    char why[8];
+
+    (void)user;
+    if (sio_auth_string(socket, "refuse", why, sizeof why) > 0)
+        sio_next_error(next, "refused", NULL);
+    else
+        sio_next_ok(next);
+}
+
+/* As hold(): until "admit". */
+static void ask_later(const char *name, sio_str auth, sio_next *next,
+                      void *user)
+{
+    (void)auth, (void)user;
+    if (strncmp(name, "/ask-", 5) != 0 || waiting_count == WAITING_MAX)
+        sio_next_error(next, "no", NULL);
+    else
+        waiting[waiting_count++] = next;
+}
+
+static void on_all(sio_socket *socket, sio_event *event, void *user)
+{
+    sio_value values[SIO_MAX_VALUES];
+    size_t n = pass(event, 0, values);
+
+    (void)socket, (void)user;
+    sio_emit_values(sio_target_namespace(dynamic), "all", values, n);
+    sio_emit_values(sio_target_namespace(asked), "all", values, n);
+}
+
+static void on_namespaces(sio_socket *socket, sio_event *event, void *user)
+{
+    sio_stats s;
+
+    (void)socket, (void)user;
+    sio_get_stats(server, &s);
+    sio_ack(event, sio_int((int64_t)s.dynamic_namespaces));
+}
+
+static void on_handshake(sio_socket *socket, sio_event *event, void *user)
+{
+    static char json[65536];
+    int n = sio_handshake_json(socket, json, sizeof json);
+
+    (void)user;
+    sio_ack(event, sio_raw_json(json, n < 0 ? 0 : (size_t)n));
+}
+
+static void on_set_data(sio_socket *socket, sio_event *event, void *user)
+{
+    sio_str json;
+
+    (void)user;
+    if (sio_arg_raw(event, 0, &json) == SIO_OK)
+        sio_set_data_json(socket, json.p, json.n);
+    sio_ack(event);
+}
+
+static void on_fetched(int error, const sio_remote_socket *const *sockets,
+                       size_t count, void *user)
+{
+    cJSON *list = cJSON_CreateArray();
+
+    (void)error;
+    for (size_t i = 0; i < count; i++) {
+        sio_str data = sio_remote_data_json(sockets[i]);
+        cJSON *one = cJSON_CreateObject(),
+              *rooms = cJSON_AddArrayToObject(one, "rooms");
+
+        sio_remote_each_room(sockets[i], add_room, rooms);
+        cJSON_AddStringToObject(one, "id", sio_remote_id(sockets[i]));
+        cJSON_AddItemToObject(one, "data",
+                              cJSON_ParseWithLength(data.p, data.n));
+        cJSON_AddItemToArray(list, one);
+    }
+    sio_answer((sio_pending_ack *)user, sio_json(list));
+    cJSON_Delete(list);
+}
+
+static sio_target room_or_all(sio_event *event)
+{
+    const char *room = string_arg(event, 0);
+
+    return *room ? sio_to(root, room) : sio_target_namespace(root);
+}
+
+static void on_fetch(sio_socket *socket, sio_event *event, void *user)
+{
+    sio_pending_ack *ack = sio_ack_later(event);
+
+    (void)socket, (void)user;
+    if (ack && sio_fetch_sockets(room_or_all(event), on_fetched, ack) != SIO_OK)
+        sio_answer_drop(ack);
+}
+
+static void on_move(sio_socket *socket, sio_event *event, void *user)
+{
+    (void)socket, (void)user;
+    sio_sockets_join(room_or_all(event), string_arg(event, 1));
+    sio_ack(event);
+}
+
+static void on_clear(sio_socket *socket, sio_event *event, void *user)
+{
+    (void)socket, (void)user;
+    sio_sockets_leave(room_or_all(event), string_arg(event, 1));
+    sio_ack(event);
+}
+
+static void on_kick(sio_socket *socket, sio_event *event, void *user)
+{
+    (void)socket, (void)user;
+    sio_disconnect_sockets(room_or_all(event), true);
+}
+
+static int register_more(void)
+{
+    int rc;
+
+    dynamic = sio_of_regex(server, "^/dynamic-[0-9]+$");
+    asked = sio_of_function(server, ask_later, NULL);
+    if (!dynamic || !asked)
+        return SIO_E_NOMEM;
+    if ((rc = sio_use(dynamic, refuse_some, NULL)) ||
+        (rc = sio_on_connection(dynamic, on_admin, NULL)) ||
+        (rc = sio_on(dynamic, "echo", on_echo, NULL)) ||
+        (rc = sio_on_connection(asked, on_admin, NULL)) ||
+        (rc = sio_on(root, "all", on_all, NULL)) ||
+        (rc = sio_on(root, "namespaces", on_namespaces, NULL)) ||
+        (rc = sio_on(root, "handshake", on_handshake, NULL)) ||
+        (rc = sio_on(root, "set-data", on_set_data, NULL)) ||
+        (rc = sio_on(root, "fetch", on_fetch, NULL)) ||
+        (rc = sio_on(root, "move", on_move, NULL)) ||
+        (rc = sio_on(root, "clear", on_clear, NULL)))
+        return rc;
+    return sio_on(root, "kick", on_kick, NULL);
 }
 
 /* -------------------------------------------------------------------- main */
@@ -455,6 +610,8 @@ static int set_option(sio_options *o, const char *name, const char *value)
         o->max_http_buffer_size = n;
     else if (strcmp(name, "eio3") == 0)
         o->allow_eio3 = n;
+    else if (strcmp(name, "cleanup") == 0)
+        o->cleanup_empty_child_namespaces = n;
     else if (strcmp(name, "client") == 0)
         o->client_dir = value;
     else if (strcmp(name, "transports") == 0)
@@ -556,6 +713,8 @@ int main(int argc, char **argv)
                                                               : "",
              argv[1]);
     rc = register_all();
+    if (rc == SIO_OK)
+        rc = register_more();
     if (rc == SIO_OK)
         rc = listen_at(address);
     if (rc == SIO_OK) {
