@@ -32,6 +32,7 @@ check 'includes go down the layers' sh tests/lint/layers.sh
 check 'protocol/ reaches nothing outside' sh tests/lint/pure.sh "$out/libsioproto.a"
 check 'only sio_ symbols are exported' sh tests/lint/exports.sh "$out/libsio.a"
 check 'no banned calls' sh tests/lint/banned.sh
+check 'docs/OPTIONS.md has every option' sh tests/lint/options.sh
 if ! clang-format --version 2>/dev/null | grep -q 'version 14\.'; then
     echo 'ok - lint: format # SKIP clang-format 14 is not there'
 elif ! git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
