@@ -736,13 +736,18 @@ static void *reload_often(void *arg)
     return NULL;
 }
 
+/* From text, not files: a loop forgets a closed descriptor at its next wait
+ * only (harmless, but a sanitizer sees another thread open the same number). */
 static void test_threads(void)
 {
     sio_tls_options o = defaults();
-    sio_tls *tls = context(&o);
     pthread_t threads[2];
+    sio_tls *tls;
 
     T_CASE("tls: reloaded by two threads while a third shakes hands");
+    o.certificate = slurp(CERTS "server.pem");
+    o.key = slurp(CERTS "server.key");
+    tls = context(&o);
     for (size_t i = 0; i < COUNT(threads); i++)
         CHECK(pthread_create(&threads[i], NULL, reload_often, tls) == 0,
               "no thread");
