@@ -7,6 +7,7 @@
 #ifndef SIO_SERVER_H
 #define SIO_SERVER_H
 
+#include <sio/parser.h>
 #include <sio/tls.h>
 #include <sio/types.h>
 #include <sio/version.h>
@@ -177,6 +178,10 @@ typedef struct sio_options {
                                             a time */
     uint32_t max_dynamic_namespaces_per_client; /* 256: that one connection may
                                                    be in at a time */
+
+    /* How packets are written into messages: see <sio/parser.h>. NULL: JSON
+     * text. Borrowed as long as the server. */
+    const sio_parser *parser;
 
     uint32_t max_attachments;    /* 10: binary attachments per packet */
     uint32_t max_json_depth;     /* 1000: nesting of a packet's payload */

@@ -8,7 +8,7 @@
  *   websocket.h  plain WebSocket endpoints         hooks.h   requests, headers
  *   tls.h     certificates, client certificates
  *   namespace.h  dynamic namespaces                sockets.h many at once
- *   handshake.h  what a socket came with
+ *   handshake.h  what a socket came with           parser.h  JSON, MessagePack
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,6 +22,7 @@
 #include <sio/hooks.h>
 #include <sio/http.h>
 #include <sio/namespace.h>
+#include <sio/parser.h>
 #include <sio/server.h>
 #include <sio/socket.h>
 #include <sio/sockets.h>

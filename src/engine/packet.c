@@ -10,8 +10,8 @@
 
 #include <stdlib.h>
 
-struct sio_packet *eng_packet_new(sio_str text, const sio_str *attachments,
-                                  size_t count)
+struct sio_packet *eng_packet_new(bool binary, sio_str first,
+                                  const sio_str *attachments, size_t count)
 {
     struct sio_packet *p;
 
@@ -21,7 +21,8 @@ struct sio_packet *eng_packet_new(sio_str text, const sio_str *attachments,
     atomic_init(&p->refs, 1);
     atomic_init(&p->payload, NULL);
     p->count = 0;
-    if (http_frame_init(&p->parts[p->count++], WS_TEXT, text) < 0)
+    if (http_frame_init(&p->parts[p->count++], binary ? WS_BINARY : WS_TEXT,
+                        first) < 0)
         goto fail;
     for (size_t i = 0; i < count; i++)
         if (http_frame_init(&p->parts[p->count++], WS_BINARY, attachments[i]) <

@@ -223,6 +223,17 @@ static const char *check_sizes(const sio_options *o)
     return NULL;
 }
 
+static const char *check_parser(const sio_options *o)
+{
+    const sio_parser *p = o->parser;
+
+    if (!p || p == sio_json_parser() || p == sio_msgpack_parser())
+        return NULL;
+    if (p->size < sizeof *p || !p->name || !p->decode || !p->encode)
+        return "parser: size, name, decode and encode must be set";
+    return NULL;
+}
+
 static const char *check_rest(const sio_options *o)
 {
     const unsigned all = SIO_TRANSPORT_POLLING | SIO_TRANSPORT_WEBSOCKET;
@@ -248,8 +259,8 @@ static const char *check_rest(const sio_options *o)
 const char *options_check(const sio_options *o)
 {
     static const char *(*const checks[])(const sio_options *o) = {
-        check_path,   check_times,   check_sizes, check_cors,
-        check_cookie, check_deflate, check_rest,
+        check_path,   check_times,   check_sizes,  check_cors,
+        check_cookie, check_deflate, check_parser, check_rest,
     };
 
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {

@@ -174,6 +174,7 @@ static int init_layers(sio_server *server, const struct eng_options *eng,
         .cleanup_children = o->cleanup_empty_child_namespaces,
         .max_children = o->max_dynamic_namespaces,
         .max_client_children = o->max_dynamic_namespaces_per_client,
+        .parser = o->parser,
     };
     struct http_config http;
     int r = net_loop_init(&server->loop, &loop_config);

@@ -8,7 +8,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "src/socketio/hub.h"
+#include "src/socketio/codec.h"
 
 #include "protocol/socketio/scan.h"
 
@@ -183,9 +183,7 @@ static void question_unlink(struct so_question *q)
 static void question_free(struct so_question *q)
 {
     question_unlink(q);
-    for (size_t i = 0; i < q->bin.count; i++)
-        free((char *)(uintptr_t)q->bin.items[i].p);
-    sp_attachments_free(&q->bin);
+    sp_attachments_disown(&q->bin);
     grow_free(&q->text);
     free(q);
 }
@@ -194,7 +192,8 @@ static void question_free(struct so_question *q)
  * asked has not; the question is gone afterwards. */
 static void question_done(struct so_question *q, int error)
 {
-    struct sio_event event = { .packet = { .type = SP_ACK } };
+    struct sio_event event = { .args = &so_args_json,
+                               .packet = { .type = SP_ACK } };
 
     question_unlink(q);
     so_event_init(&event, NULL, 0);
@@ -217,7 +216,7 @@ static void on_timeout(struct net_alarm *alarm)
     question_done(q, q->waiting ? SIO_E_TIMEOUT : SIO_OK);
 }
 
-/* Keep the first value of an answer: as text, attachments copied. */
+/* Keep the first value of an answer: as JSON text, attachments copied. */
 static int keep_first(struct so_question *q, const sio_event *answer)
 {
     size_t before = q->text.len, old = q->bin.count;
@@ -226,24 +225,10 @@ static int keep_first(struct so_question *q, const sio_event *answer)
 
     if (r == SIO_OK)
         r = sp_encode_value(&q->text, &q->bin, &first);
-    for (size_t i = old; r == SIO_OK && i < q->bin.count; i++) {
-        sio_str *a = &q->bin.items[i];
-        char *copy = malloc(a->n ? a->n : 1);
-
-        if (!copy) {
-            while (i > old)
-                free((char *)(uintptr_t)q->bin.items[--i].p);
-            r = SIO_E_NOMEM;
-            break;
-        }
-        if (a->n)
-            memcpy(copy, a->p, a->n);
-        a->p = copy;
-    }
-    if (r < 0) {
+    if (r == SIO_OK)
+        r = sp_attachments_own(&q->bin, old);
+    if (r < 0)
         q->text.len = before;
-        q->bin.count = old;
-    }
     return r;
 }
 

@@ -1,6 +1,7 @@
 /*
- * client.c -- one Engine.IO session seen as a Socket.IO client: packets are
- * decoded, checked against the state, and handed to the socket they are for.
+ * client.c -- one Engine.IO session seen as a Socket.IO client: its messages go
+ * to the codec; the packets that come back are checked against the state, and
+ * handed to the socket they are for.
  *
  * Events are not run here: they wait in the shard's batch until the whole input
  * was decoded (dispatch.c), so that an EVENT followed by a DISCONNECT in one
@@ -9,6 +10,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "src/socketio/client2.h"
+#include "src/socketio/codec.h"
 
 #include <stdlib.h>
 
@@ -38,8 +40,7 @@ void so_client_note_left(struct so_client *client, sio_namespace *nsp)
     *slot = so_namespace_ref(nsp);
 }
 
-/* Did the server make the client leave it? The client may not know yet. */
-static bool has_left(const struct so_client *client, sio_str nsp)
+bool so_client_has_left(const struct so_client *client, sio_str nsp)
 {
     for (size_t i = 0; i < SO_LEFT; i++)
         if (client->left[i] && str_eq(map_key(&client->left[i]->node), nsp))
@@ -58,14 +59,15 @@ static void forget_left(struct so_client *client, sio_str nsp)
 }
 
 void so_client_send(struct so_client *client, enum sp_type type, sio_str nsp,
-                    sio_str json)
+                    const sio_value *payload)
 {
     struct so_shard *shard = client->shard;
+    struct so_hub *hub = shard->hub;
 
     shard->scratch.len = 0;
-    shard->bin.count = 0;
-    if (grow_append_byte(&shard->scratch, '4') == SIO_OK &&
-        sp_encode_plain(&shard->scratch, type, nsp, json) == SIO_OK)
+    if ((hub->binary || grow_append_byte(&shard->scratch, '4') == SIO_OK) &&
+        hub->codec->encode_plain(hub, &shard->scratch, &shard->bin, type, nsp,
+                                 payload) == SIO_OK)
         so_send_scratch(shard, client->session, true);
     so_scratch_done(shard);
 }
@@ -95,9 +97,7 @@ static void leave_with(struct so_client *client, const char *reason,
     shard->leaving_detail = outer_detail;
 }
 
-/* Undecodable input: the connection closes in order, and the sockets learn of
- * it when it has. */
-static void bad_packet(struct so_client *client, enum sp_error error)
+void so_client_bad_packet(struct so_client *client, const char *why)
 {
     char address[NET_ADDRESS_TEXT];
 
@@ -106,7 +106,7 @@ static void bad_packet(struct so_client *client, enum sp_error error)
         return;
     client->deaf = true;
     so_log(client->shard->hub, SIO_LOG_WARN, "client %s closed: %s",
-           client_address(client, address), sp_error_text(error));
+           client_address(client, address), why);
     eng_close(client->session);
 }
 
@@ -143,10 +143,11 @@ void so_partial_timed_out(struct net_timer *timer)
 static void refuse_packet(struct so_client *client, struct sio_event *slot,
                           const char *why)
 {
-    bool pardoned = has_left(client, slot->packet.nsp);
+    bool pardoned = so_client_has_left(client, slot->packet.nsp);
 
     so_partial_free(client->shard, slot->partial); /* the packet's text too */
     slot->partial = NULL;
+    arena_free(&slot->arena);
     if (!pardoned)
         so_client_violation(client, why);
 }
@@ -181,24 +182,8 @@ static void on_disconnect_packet(struct so_client *client, sio_str nsp)
 
     if (socket && socket->state == SO_CONNECTED)
         so_socket_leave(socket, "client namespace disconnect");
-    else if (!has_left(client, nsp))
+    else if (!so_client_has_left(client, nsp))
         so_client_violation(client, "disconnect from a namespace not joined");
-}
-
-/* Attachments are kept for those only who may send them. */
-static void on_binary_header(struct so_client *client,
-                             const struct sp_packet *p)
-{
-    sio_socket *socket = so_client_socket(client, p->nsp);
-    bool may = socket && socket->state == SO_CONNECTED;
-
-    if (!may && !has_left(client, p->nsp)) {
-        so_client_violation(client, "binary packet for a namespace not joined");
-        return;
-    }
-    client->partial = so_partial_new(client->shard, p);
-    if (!client->partial)
-        so_client_violation(client, "out of memory");
 }
 
 static void connect_namespace(struct so_client *client, struct sp_packet *p)
@@ -210,23 +195,41 @@ static void connect_namespace(struct so_client *client, struct sp_packet *p)
         so_socket_connect(client, p);
 }
 
+/* What CONNECT carries, as JSON text: p->json, which may then be in `auth`.
+ * NULL or what is wrong. */
+static const char *take_auth(struct so_client *client, struct sp_packet *p,
+                             struct grow *auth)
+{
+    const struct so_hub *hub = client->shard->hub;
+    const struct so_args *args = hub->codec->args;
+
+    if (eng_is_v3(client->session))
+        return so_client2_connect(p, hub->seed, auth) < 0
+                   ? "bad query of a namespace"
+                   : NULL;
+    if (!args->append_json || !p->json.n)
+        return NULL;
+    if (args->append_json(auth, NULL, p->json) < 0)
+        return "auth is too long, or out of memory";
+    p->json = grow_str(auth);
+    return NULL;
+}
+
 static void on_connect_packet(struct so_client *client, struct sp_packet *p)
 {
     struct grow auth;
+    const char *wrong;
 
-    if (!eng_is_v3(client->session)) {
-        connect_namespace(client, p);
-        return;
-    }
     grow_init(&auth, client->shard->hub->options.max_packet);
-    if (so_client2_connect(p, client->shard->hub->seed, &auth) < 0)
-        so_client_violation(client, "bad query of a namespace");
+    wrong = take_auth(client, p, &auth);
+    if (wrong)
+        so_client_violation(client, wrong);
     else
         connect_namespace(client, p);
     grow_free(&auth);
 }
 
-static void on_packet(struct so_client *client, struct sio_event *slot)
+void so_client_packet(struct so_client *client, struct sio_event *slot)
 {
     struct sp_packet *p = &slot->packet;
 
@@ -243,67 +246,9 @@ static void on_packet(struct so_client *client, struct sio_event *slot)
     case SP_ACK:
         on_ack_packet(client, slot);
         break;
-    case SP_BINARY_EVENT:
-    case SP_BINARY_ACK:
-        on_binary_header(client, p);
-        break;
     default:
         so_client_violation(client, "packet type only a server may send");
     }
-}
-
-static void on_text(struct so_client *client, sio_str text)
-{
-    struct sio_event *slot = so_batch_next(client->shard);
-    enum sp_error error = SP_E_PLAINTEXT;
-
-    if (client->deaf) /* making room ran a handler that closed it */
-        return;
-    if (!client->partial)
-        error =
-            sp_decode(text, &client->shard->hub->options.limits, &slot->packet);
-    if (error != SP_E_OK)
-        bad_packet(client, error);
-    else
-        on_packet(client, slot);
-}
-
-/* The last attachment has come: the packet goes the way of its plain form. */
-static void complete_partial(struct so_client *client)
-{
-    struct sio_event *slot = so_batch_next(client->shard);
-    struct so_partial *p = client->partial;
-
-    if (client->deaf)
-        return;
-    client->partial = NULL;
-    net_timer_stop(&client->timer);
-    if (sp_check_placeholders(&p->packet) != SP_E_OK) {
-        so_partial_free(client->shard, p);
-        bad_packet(client, SP_E_PLACEHOLDER);
-        return;
-    }
-    slot->packet = p->packet;
-    slot->attachments = p->attachments;
-    slot->attachment_count = p->have;
-    slot->partial = p;
-    if (p->packet.type == SP_BINARY_EVENT)
-        on_event_packet(client, slot);
-    else
-        on_ack_packet(client, slot);
-}
-
-static void on_binary(struct so_client *client, sio_str data)
-{
-    struct so_partial *p = client->partial;
-
-    if (!p) {
-        bad_packet(client, SP_E_BINARY);
-        return;
-    }
-    p->attachments[p->have++] = data;
-    if (p->have == p->packet.attachments)
-        complete_partial(client);
 }
 
 /* ----------------------------------------------------- the engine's ops -- */
@@ -340,38 +285,20 @@ static void on_message(void *self, struct eng_session *session, bool binary,
                        uint8_t *data, size_t n)
 {
     struct so_client *client = eng_user(session);
-    sio_str message = { (char *)data, n };
+    struct so_shard *shard = self;
 
-    (void)self;
-    if (client->deaf)
-        return;
-    if (binary)
-        on_binary(client, message);
-    else
-        on_text(client, message);
-}
-
-/* Its attachments did not all come with it. */
-static void keep_partial(struct so_client *client)
-{
-    struct so_shard *shard = client->shard;
-    int r = so_partial_pin(shard, client->partial);
-
-    if (r == SIO_E_LIMIT)
-        so_client_violation(client, "too much input is unfinished");
-    else if (r < 0)
-        so_client_violation(client, "out of memory");
-    else if (r > 0)
-        net_timer_start(&shard->partial_timeouts, &client->timer);
+    if (!client->deaf)
+        shard->hub->codec->receive(client, binary, data, n);
 }
 
 static void on_batch(void *self, struct eng_session *session)
 {
     struct so_client *client = eng_user(session);
+    struct so_shard *shard = self;
 
-    so_dispatch(self);
-    if (client->partial && !client->deaf)
-        keep_partial(client);
+    so_dispatch(shard);
+    if (client->unfinished && shard->hub->codec->end_batch)
+        shard->hub->codec->end_batch(client);
 }
 
 static void on_close(void *self, struct eng_session *session,
@@ -388,8 +315,8 @@ static void on_close(void *self, struct eng_session *session,
     leave_with(client, eio_close_reason_name(reason), detail);
     so_batch_drop(client);
     net_timer_stop(&client->timer);
-    so_partial_free(shard, client->partial);
-    client->partial = NULL;
+    if (client->unfinished && shard->hub->codec->forget)
+        shard->hub->codec->forget(client);
     shard->client_count--;
     net_defer(shard->loop, &client->cleanup, client_free);
 }

@@ -17,11 +17,12 @@
 static void send_connect(sio_socket *socket)
 {
     char json[SO_ID_LEN + 16];
+    sio_value payload;
     size_t n = 0;
 
     if (socket->v2) {
         so_client_send(socket->client, SP_CONNECT,
-                       map_key(&socket->part->nsp->node), STR(""));
+                       map_key(&socket->part->nsp->node), NULL);
         return;
     }
     memcpy(json, "{\"sid\":\"", 8);
@@ -30,8 +31,9 @@ static void send_connect(sio_socket *socket)
     n += SO_ID_LEN;
     memcpy(json + n, "\"}", 2);
     n += 2;
+    payload = so_payload((sio_str){ json, n });
     so_client_send(socket->client, SP_CONNECT,
-                   map_key(&socket->part->nsp->node), (sio_str){ json, n });
+                   map_key(&socket->part->nsp->node), &payload);
 }
 
 int so_socket_attach(sio_socket *socket)
@@ -79,16 +81,27 @@ static void let_in(sio_socket *socket)
         ((sio_connection_fn)h->fn)(socket, h->user);
 }
 
-void so_turn_away(sio_socket *socket, sio_str json)
+void so_turn_away(sio_socket *socket, const sio_value *payload)
 {
     so_client_send(socket->client, SP_CONNECT_ERROR,
-                   map_key(&socket->part->nsp->node), json);
+                   map_key(&socket->part->nsp->node),
+                   payload->size ? payload : NULL);
     so_socket_leave(socket, "refused");
+}
+
+static void refuse(const sio_next *next)
+{
+    sio_value payload = so_payload(grow_str(&next->error));
+
+    payload.attachments = next->bin.items;
+    payload.attachment_count = next->bin.count;
+    so_turn_away(next->socket, &payload);
 }
 
 void so_next_free(sio_next *next)
 {
     grow_free(&next->error);
+    sp_attachments_disown(&next->bin);
     sio_release(next->socket);
     free(next);
 }
@@ -110,7 +123,7 @@ static void ask_middlewares(sio_next *next)
     }
     if (socket->state == SO_CONNECTING) {
         if (next->refused)
-            so_turn_away(socket, grow_str(&next->error));
+            refuse(next);
         else
             let_in(socket);
     }
@@ -160,14 +173,12 @@ static int append_error(struct grow *out, struct sp_attachments *bin,
 static int error_payload(sio_next *next, const char *message,
                          const sio_value *data)
 {
-    struct sp_attachments bin;
+    struct grow *out = &next->error;
     int r;
 
-    sp_attachments_init(&bin);
-    r = next->socket->v2 ? so_client2_error(&next->error, &bin, message, data)
-                         : append_error(&next->error, &bin, message, data);
-    sp_attachments_free(&bin);
-    return r;
+    r = next->socket->v2 ? so_client2_error(out, &next->bin, message, data)
+                         : append_error(out, &next->bin, message, data);
+    return r == SIO_OK ? sp_attachments_own(&next->bin, 0) : r;
 }
 
 void sio_next_error(sio_next *next, const char *message, const sio_value *data)
@@ -175,6 +186,7 @@ void sio_next_error(sio_next *next, const char *message, const sio_value *data)
     next->refused = true;
     if (error_payload(next, message, data) < 0) {
         next->error.len = 0; /* refuse all the same */
+        next->bin.count = 0;
         error_payload(next, "refused", NULL);
     }
     resume(next);

@@ -8,9 +8,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "src/socketio/hub.h"
-
-#include "protocol/socketio/scan.h"
+#include "src/socketio/codec.h"
 
 struct sio_event *so_batch_next(struct so_shard *shard)
 {
@@ -19,6 +17,8 @@ struct sio_event *so_batch_next(struct so_shard *shard)
     if (shard->batch_count == SO_BATCH)
         so_dispatch(shard);
     slot = &shard->batch[shard->batch_count];
+    slot->args = shard->hub->codec->args;
+    arena_init(&slot->arena);
     slot->attachments = NULL;
     slot->attachment_count = 0;
     slot->partial = NULL;
@@ -42,22 +42,11 @@ void so_batch_drop(struct so_client *client)
         so_event_release(&shard->batch[--shard->batch_count]);
 }
 
-/* The name as handlers are registered: a string's text, a number's digits. */
-static sio_str event_key(struct sio_event *event)
-{
-    sio_str raw = event->packet.argv[0];
-
-    if (raw.p[0] != '"')
-        return raw;
-    if (!memchr(raw.p, '\\', raw.n))
-        return (sio_str){ raw.p + 1, raw.n - 2 };
-    return str_of(sio_event_name(event));
-}
-
 static void run(struct sio_event *event)
 {
     sio_socket *socket = event->socket;
-    struct so_walk walk = so_event_walk(socket->part->nsp, event_key(event));
+    struct so_walk walk =
+        so_event_walk(socket->part->nsp, event->args->name(event));
     const struct so_handler *h;
 
     while (socket->state == SO_CONNECTED && (h = so_walk_next(&walk)))

@@ -175,7 +175,9 @@ void so_dynamic_left(sio_namespace *nsp)
 
 static void refuse(struct so_client *client, sio_str name, sio_str json)
 {
-    so_client_send(client, SP_CONNECT_ERROR, name, json);
+    const sio_value payload = so_payload(json);
+
+    so_client_send(client, SP_CONNECT_ERROR, name, &payload);
 }
 
 bool so_dynamic_room(struct so_client *client, sio_str name)
@@ -217,11 +219,12 @@ static int make_child(sio_socket *socket, sio_namespace *parent)
 static void finish(sio_next *next, sio_namespace *parent)
 {
     sio_socket *socket = next->socket;
+    const sio_value invalid = so_payload(INVALID);
 
     if (socket->state != SO_CONNECTING) {
         so_next_free(next);
     } else if (!parent) {
-        so_turn_away(socket, INVALID);
+        so_turn_away(socket, &invalid);
         so_next_free(next);
     } else if (make_child(socket, parent) < 0) {
         so_client_violation(socket->client, "out of memory");

@@ -8,7 +8,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "src/socketio/hub.h"
+#include "src/socketio/codec.h"
 
 #include <stdlib.h>
 
@@ -31,25 +31,30 @@ int so_message_init(struct sp_message *m, const sio_namespace *nsp,
     return sp_reserved_event(m->event) ? SIO_E_RESERVED : SIO_OK;
 }
 
-static int encode(struct grow *out, struct sp_attachments *bin,
-                  const struct sp_message *m)
+static int encode(const struct so_hub *hub, struct grow *out,
+                  struct sp_attachments *bin, const struct sp_message *m)
 {
     int r;
 
     out->len = 0;
-    r = grow_append_byte(out, '4');
-    return r < 0 ? r : sp_encode(out, bin, m);
+    r = hub->binary ? SIO_OK : grow_append_byte(out, '4');
+    return r < 0 ? r : hub->codec->encode(hub, out, bin, m);
 }
 
 int so_encode(struct so_shard *shard, const struct sp_message *m)
 {
-    return encode(&shard->scratch, &shard->bin, m);
+    return encode(shard->hub, &shard->scratch, &shard->bin, m);
 }
 
 void so_send_scratch(struct so_shard *shard, struct eng_session *session,
                      bool compress)
 {
-    eng_send_text(session, grow_str(&shard->scratch), compress);
+    const sio_str first = grow_str(&shard->scratch);
+
+    if (shard->hub->binary)
+        eng_send_binary(session, first, compress);
+    else
+        eng_send_text(session, first, compress);
     for (size_t i = 0; i < shard->bin.count; i++)
         eng_send_binary(session, shard->bin.items[i], compress);
 }
@@ -71,9 +76,10 @@ int so_make_packet(struct so_hub *hub, const struct sp_message *m,
 
     grow_init(&text, hub->options.max_packet);
     sp_attachments_init(&bin);
-    r = encode(&text, &bin, m);
+    r = encode(hub, &text, &bin, m);
     if (r == SIO_OK) {
-        *packet = eng_packet_new(grow_str(&text), bin.items, bin.count);
+        *packet =
+            eng_packet_new(hub->binary, grow_str(&text), bin.items, bin.count);
         r = *packet ? SIO_OK : SIO_E_NOMEM;
     }
     sp_attachments_free(&bin);

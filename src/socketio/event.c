@@ -1,15 +1,15 @@
 /*
  * event.c -- reading the arguments of an event: <sio/event.h>.
  *
- * Arguments are slices of the received text. What a handler asks to have
- * converted is made then, in the event's arena, and goes with the event.
+ * Arguments are slices of what was received, read by those who know what that
+ * is (codec.h). What a handler asks to have converted is made then, in the
+ * event's arena, and goes with the event.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "src/socketio/hub.h"
+#include "src/socketio/codec.h"
 
 #include "protocol/socketio/json.h"
-#include "protocol/socketio/scan.h"
 
 /* A cJSON tree made for argument `index`; in the event's arena. */
 struct so_tree {
@@ -24,9 +24,9 @@ void so_event_init(struct sio_event *event, sio_socket *socket, size_t first)
     event->first = first;
     event->acked = false;
     event->trees = NULL;
+    event->shadow = NULL;
     event->name = NULL;
     event->cursor = (struct so_cursor){ 0, 0 };
-    arena_init(&event->arena);
 }
 
 void so_event_release(struct sio_event *event)
@@ -34,10 +34,24 @@ void so_event_release(struct sio_event *event)
     for (struct so_tree *t = event->trees; t; t = t->next)
         json_tree_free(t->tree);
     event->trees = NULL;
+    so_shadow_free(event->shadow);
+    event->shadow = NULL;
     arena_free(&event->arena);
     if (event->partial)
         so_partial_free(event->socket->part->shard, event->partial);
     event->partial = NULL;
+}
+
+char *so_event_text(sio_event *event, const char *p, size_t n)
+{
+    char *text = arena_alloc(&event->arena, n + 1);
+
+    if (text) {
+        if (n)
+            memcpy(text, p, n);
+        text[n] = 0;
+    }
+    return text;
 }
 
 /* An argument behind the slices that are kept: the walk goes on from where the
@@ -54,7 +68,7 @@ static sio_str far_arg(const sio_event *event, size_t i)
     if (i < c->next)
         *c = (struct so_cursor){ 0, 0 };
     while (c->next <= i &&
-           json_next_element(event->packet.json, &c->pos, &item))
+           event->args->next(event->packet.json, &c->pos, &item))
         c->next++;
     return item;
 }
@@ -66,42 +80,17 @@ static sio_str raw_arg(const sio_event *event, size_t i)
                                                  : far_arg(event, i);
 }
 
-/* The attachment that the argument as a whole stands for, or -1. */
-static int64_t whole_attachment(const sio_event *event, sio_str raw)
-{
-    struct json_placeholder ph;
-    size_t pos = 0;
-
-    if (!event->attachment_count || json_kind(raw) != JSON_OBJECT)
-        return -1;
-    if (!json_next_placeholder(raw, &pos, &ph) || ph.start != 0)
-        return -1;
-    return ph.num;
-}
-
 const char *sio_event_name(sio_event *event)
 {
-    sio_str raw;
-    char *text;
-    size_t n;
+    sio_str name;
 
     if (event->first == 0)
         return "";
-    if (event->name)
-        return event->name;
-    raw = event->packet.argv[0];
-    text = arena_alloc(&event->arena, raw.n + 1);
-    if (!text)
-        return "";
-    if (raw.p[0] == '"') {
-        n = json_unescape(raw, text);
-    } else {
-        memcpy(text, raw.p, raw.n);
-        n = raw.n;
+    if (!event->name) {
+        name = event->args->name(event);
+        event->name = so_event_text(event, name.p, name.n);
     }
-    text[n] = 0;
-    event->name = text;
-    return text;
+    return event->name ? event->name : "";
 }
 
 size_t sio_arg_count(const sio_event *event)
@@ -114,116 +103,80 @@ size_t sio_arg_count(const sio_event *event)
 sio_kind sio_arg_kind(const sio_event *event, size_t i)
 {
     sio_str raw = raw_arg(event, i);
-    int64_t ignored;
 
-    if (!raw.n)
-        return SIO_NULL;
-    switch (json_kind(raw)) {
-    case JSON_TRUE:
-    case JSON_FALSE:
-        return SIO_BOOL;
-    case JSON_NUMBER:
-        return json_integer(raw, &ignored) ? SIO_INT : SIO_NUMBER;
-    case JSON_STRING:
-        return SIO_STRING;
-    case JSON_ARRAY:
-        return SIO_JSON;
-    case JSON_OBJECT:
-        return whole_attachment(event, raw) >= 0 ? SIO_BINARY : SIO_JSON;
-    default:
-        return SIO_NULL;
-    }
+    return raw.n ? event->args->kind(event, raw) : SIO_NULL;
 }
 
 int sio_arg_string(sio_event *event, size_t i, const char **out, size_t *n)
 {
     sio_str raw = raw_arg(event, i);
-    char *text;
     size_t len;
+    int r;
 
     if (!raw.n)
         return SIO_E_RANGE;
-    if (json_kind(raw) != JSON_STRING)
-        return SIO_E_TYPE;
-    text = arena_alloc(&event->arena, raw.n);
-    if (!text)
-        return SIO_E_NOMEM;
-    len = json_unescape(raw, text);
-    text[len] = 0; /* the quotes were two bytes */
-    *out = text;
-    if (n)
+    r = event->args->string(event, raw, out, &len);
+    if (r == SIO_OK && n)
         *n = len;
-    return SIO_OK;
+    return r;
 }
 
 int sio_arg_int(const sio_event *event, size_t i, int64_t *out)
 {
     sio_str raw = raw_arg(event, i);
 
-    if (!raw.n)
-        return SIO_E_RANGE;
-    if (json_kind(raw) != JSON_NUMBER)
-        return SIO_E_TYPE;
-    return json_integer(raw, out) ? SIO_OK : SIO_E_RANGE;
+    return raw.n ? event->args->integer(raw, out) : SIO_E_RANGE;
 }
 
 int sio_arg_number(const sio_event *event, size_t i, double *out)
 {
     sio_str raw = raw_arg(event, i);
 
-    if (!raw.n)
-        return SIO_E_RANGE;
-    if (json_kind(raw) != JSON_NUMBER)
-        return SIO_E_TYPE;
-    *out = json_number(raw);
-    return SIO_OK;
+    return raw.n ? event->args->number(raw, out) : SIO_E_RANGE;
 }
 
 int sio_arg_bool(const sio_event *event, size_t i, bool *out)
 {
     sio_str raw = raw_arg(event, i);
-    enum json_kind kind;
 
-    if (!raw.n)
-        return SIO_E_RANGE;
-    kind = json_kind(raw);
-    if (kind != JSON_TRUE && kind != JSON_FALSE)
-        return SIO_E_TYPE;
-    *out = kind == JSON_TRUE;
-    return SIO_OK;
+    return raw.n ? event->args->boolean(raw, out) : SIO_E_RANGE;
 }
 
 int sio_arg_binary(const sio_event *event, size_t i, const void **out,
                    size_t *n)
 {
     sio_str raw = raw_arg(event, i);
-    int64_t num;
 
-    if (!raw.n)
-        return SIO_E_RANGE;
-    num = whole_attachment(event, raw);
-    if (num < 0)
-        return SIO_E_TYPE;
-    return sio_attachment(event, (size_t)num, out, n);
+    return raw.n ? event->args->binary(event, raw, out, n) : SIO_E_RANGE;
 }
 
-int sio_arg_raw(const sio_event *event, size_t i, sio_str *out)
+/* The argument as JSON text, which it may be already. */
+static int json_arg(sio_event *event, size_t i, sio_str *out)
 {
     sio_str raw = raw_arg(event, i);
 
     if (!raw.n)
         return SIO_E_RANGE;
+    if (event->args->append_json)
+        return so_shadow_arg(event, i, out);
     *out = raw;
     return SIO_OK;
 }
 
+int sio_arg_raw(const sio_event *event, size_t i, sio_str *out)
+{
+    /* A cache: the caller's view of the event does not change. */
+    return json_arg((sio_event *)(uintptr_t)event, i, out);
+}
+
 int sio_arg_json(sio_event *event, size_t i, const struct cJSON **out)
 {
-    sio_str raw = raw_arg(event, i);
     struct so_tree *t;
+    sio_str raw;
+    int r = json_arg(event, i, &raw);
 
-    if (!raw.n)
-        return SIO_E_RANGE;
+    if (r < 0)
+        return r;
     for (t = event->trees; t && t->index != i; t = t->next)
         ;
     if (!t) {
@@ -239,31 +192,34 @@ int sio_arg_json(sio_event *event, size_t i, const struct cJSON **out)
     return SIO_OK;
 }
 
+static struct sp_attachments attachments(const sio_event *event)
+{
+    if (event->args->append_json)
+        return so_shadow_attachments(event);
+    return (struct sp_attachments){ (sio_str *)(uintptr_t)event->attachments,
+                                    event->attachment_count, 0 };
+}
+
 size_t sio_attachment_count(const sio_event *event)
 {
-    return event->attachment_count;
+    return attachments(event).count;
 }
 
 int sio_attachment(const sio_event *event, size_t n, const void **out,
                    size_t *size)
 {
-    if (n >= event->attachment_count)
+    const struct sp_attachments bin = attachments(event);
+
+    if (n >= bin.count)
         return SIO_E_RANGE;
-    *out = event->attachments[n].p;
-    *size = event->attachments[n].n;
+    *out = bin.items[n].p;
+    *size = bin.items[n].n;
     return SIO_OK;
 }
 
 sio_value sio_arg(const sio_event *event, size_t i)
 {
     sio_str raw = raw_arg(event, i);
-    sio_value v;
 
-    if (!raw.n)
-        return sio_null();
-    v = sio_raw_json(raw.p, raw.n);
-    v.trusted = true;
-    v.attachments = event->attachments;
-    v.attachment_count = event->attachment_count;
-    return v;
+    return raw.n ? event->args->value(event, raw) : sio_null();
 }

@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "src/socketio/hub.h"
+#include "src/socketio/codec.h"
 
 #include "src/net/random.h"
 
@@ -42,6 +42,8 @@ int so_hub_init(struct so_hub *hub, struct net_loop *loop,
 
     memset(hub, 0, sizeof *hub);
     hub->options = *options;
+    hub->codec = so_codec_of(options->parser);
+    hub->binary = options->parser && options->parser->binary;
     hub->adapter = adapter;
     r = net_random(hub->seed, sizeof hub->seed);
     if (r < 0)

@@ -21,6 +21,7 @@
 #include <sio/adapter.h>
 #include <sio/emit.h>
 #include <sio/namespace.h>
+#include <sio/parser.h>
 
 #include "protocol/base/arena.h"
 #include "protocol/base/map.h"
@@ -39,7 +40,8 @@
 struct so_options {
     uint32_t connect_timeout_ms;
     struct sp_limits limits;
-    size_t max_packet; /* bytes of one encoded packet's text */
+    size_t max_packet;        /* bytes of one encoded packet's first message */
+    const sio_parser *parser; /* NULL: JSON text */
     bool cleanup_children;
     uint32_t max_children;        /* dynamic namespaces of the server */
     uint32_t max_client_children; /* of them, joined by one client */
@@ -178,8 +180,14 @@ struct so_client {
     struct so_shard *shard;
     struct eng_session *session;
     struct list sockets; /* in the order of their CONNECT packets */
-    struct so_partial *partial;
+    /* Of a packet that more messages belong to; NULL: there is none. */
+    union {
+        void *unfinished;
+        struct so_partial *partial; /* codec_json.c */
+        void *parser_state;         /* codec_custom.c */
+    };
     struct net_timer timer; /* until it joins, or its packet is whole */
+    bool packet_timed;      /* codec_custom.c: the latter */
     bool deaf; /* it broke the rules: nothing more is read from it */
     /* Namespaces that the server has made it leave: what is still under way for
      * them is no offence. The oldest makes room. */
@@ -195,7 +203,8 @@ struct so_cursor {
 
 /* A received event, or the answers to one of ours. */
 struct sio_event {
-    sio_socket *socket; /* NULL: answers of several sockets */
+    sio_socket *socket;         /* NULL: answers of several sockets */
+    const struct so_args *args; /* who reads the slices in `packet` */
     struct sp_packet packet;
     size_t first; /* index of the first argument: 1 behind an event's name */
     const sio_str *attachments;
@@ -204,6 +213,7 @@ struct sio_event {
     struct so_partial *partial; /* released with the event */
     struct arena arena;
     struct so_tree *trees;
+    struct so_shadow *shadow; /* JSON text of arguments that are none */
     const char *name;
     struct so_cursor cursor;
 };
@@ -215,7 +225,7 @@ struct so_shard {
     struct net_timer_queue connect_timeouts, partial_timeouts;
     struct list questions;     /* of ack.c: what sio_emit_ack() waits for */
     struct map acks;           /* of ack.c: by socket and id */
-    struct grow scratch;       /* one packet being encoded */
+    struct grow scratch;       /* one packet being encoded: its first message */
     struct sp_attachments bin; /* its attachments */
     struct so_partial *spare;  /* for the next binary packet */
     struct sio_event batch[SO_BATCH];
@@ -232,6 +242,8 @@ struct so_shard {
 
 struct so_hub {
     struct so_options options;
+    const struct so_codec *codec; /* that of options.parser */
+    bool binary;                  /* a packet's first message is */
     const sio_adapter_ops *adapter;
     struct map namespaces;
     struct map parents;    /* in the order they were made */
@@ -315,10 +327,26 @@ void so_connect_timed_out(struct net_timer *timer);
 void so_partial_timed_out(struct net_timer *timer);
 /* The client broke a rule of state (socketio.md 2.5): close all of it. */
 void so_client_violation(struct so_client *client, const char *why);
+/* Undecodable input: the connection closes in order, and the sockets learn of
+ * it when it has. */
+void so_client_bad_packet(struct so_client *client, const char *why);
+/* A decoded packet, complete; of an event or answer the slot's arena, partial
+ * and packet are taken over. */
+void so_client_packet(struct so_client *client, struct sio_event *slot);
 sio_socket *so_client_socket(const struct so_client *client, sio_str nsp);
 void so_client_note_left(struct so_client *client, sio_namespace *nsp);
+/* Did the server make the client leave it? The client may not know yet. */
+bool so_client_has_left(const struct so_client *client, sio_str nsp);
+/* CONNECT, DISCONNECT, CONNECT_ERROR; payload NULL: none. */
 void so_client_send(struct so_client *client, enum sp_type type, sio_str nsp,
-                    sio_str json);
+                    const sio_value *payload);
+/* Such a payload, of JSON text that is known to be valid. */
+static inline sio_value so_payload(sio_str json)
+{
+    return (sio_value){
+        .kind = SIO_RAW_JSON, .trusted = true, .data = json.p, .size = json.n
+    };
+}
 
 /* --- dispatch.c: decoded events, run after their batch --- */
 
@@ -332,7 +360,7 @@ void so_batch_drop(struct so_client *client);
 void so_dispatch(struct so_shard *shard);
 
 /* --- event.c --- */
-/* Everything but packet, attachments and partial. */
+/* Everything but what so_batch_next() and decoding have set. */
 void so_event_init(struct sio_event *event, sio_socket *socket, size_t first);
 void so_event_release(struct sio_event *event);
 
@@ -357,7 +385,8 @@ struct sio_next {
     bool running;         /* within the call of the one that decides */
     bool answered;        /* it has decided */
     bool refused;
-    struct grow error; /* CONNECT_ERROR's payload */
+    struct grow error;         /* CONNECT_ERROR's payload, JSON text, */
+    struct sp_attachments bin; /* and what is binary in it: copies */
 };
 
 void so_socket_connect(struct so_client *client, const struct sp_packet *p);
@@ -369,7 +398,7 @@ sio_next *so_next_new(sio_socket *socket, void (*run)(sio_next *next));
 void so_start_middlewares(sio_socket *socket, sio_next *next);
 void so_next_free(sio_next *next);
 /* CONNECT_ERROR, and the socket is gone. */
-void so_turn_away(sio_socket *socket, sio_str json);
+void so_turn_away(sio_socket *socket, const sio_value *payload);
 int so_socket_attach(sio_socket *socket); /* to the adapter */
 
 /* --- handshake.c --- */
@@ -390,7 +419,8 @@ void so_acks_abandon(sio_socket *socket);
 void so_questions_end(struct so_shard *shard);
 
 /* --- emit.c --- */
-/* Encode into shard->scratch, Engine.IO's "4" first; attachments to bin. */
+/* Encode into shard->scratch, text behind Engine.IO's "4"; attachments to bin.
+ */
 int so_encode(struct so_shard *shard, const struct sp_message *m);
 void so_send_scratch(struct so_shard *shard, struct eng_session *session,
                      bool compress);

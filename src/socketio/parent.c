@@ -38,9 +38,7 @@ struct parent_mail {
 
 static void mail_free(struct parent_mail *m)
 {
-    for (size_t i = 0; i < m->bin.count; i++)
-        free((char *)(uintptr_t)m->bin.items[i].p);
-    sp_attachments_free(&m->bin);
+    sp_attachments_disown(&m->bin);
     grow_free(&m->text);
     free(m->names);
     free(m);
@@ -67,21 +65,25 @@ static size_t move_names(sio_target *t, const char *event, char *to)
     return n + so_target_move(t, to ? to + n : NULL);
 }
 
-static int copy_attachments(struct sp_attachments *bin)
+/* As JSON text; MessagePack stays what it is. */
+static int copy_value(struct parent_mail *m, const sio_value *from,
+                      sio_value *to)
 {
-    for (size_t i = 0; i < bin->count; i++) {
-        sio_str *a = &bin->items[i];
-        char *copy = malloc(a->n ? a->n : 1);
+    const size_t before = m->text.len;
+    size_t ignored = 0;
+    int r;
 
-        if (!copy) {
-            bin->count = i; /* what is not ours is not freed */
-            return SIO_E_NOMEM;
-        }
-        if (a->n)
-            memcpy(copy, a->p, a->n);
-        a->p = copy;
+    *to = (sio_value){ .kind = SIO_RAW_JSON, .trusted = true };
+    if (from->kind == SIO_RAW_MSGPACK) {
+        to->kind = SIO_RAW_MSGPACK;
+        r = sp_count_binaries(from, &ignored);
+        if (r == SIO_OK)
+            r = grow_append(&m->text, from->data, from->size);
+    } else {
+        r = sp_encode_value(&m->text, &m->bin, from);
     }
-    return SIO_OK;
+    to->size = m->text.len - before;
+    return r;
 }
 
 static int copy_values(struct parent_mail *m, const sio_value *values)
@@ -89,18 +91,12 @@ static int copy_values(struct parent_mail *m, const sio_value *values)
     size_t at = 0;
     int r = SIO_OK;
 
-    for (size_t i = 0; r == SIO_OK && i < m->count; i++) {
-        r = sp_encode_value(&m->text, &m->bin, &values[i]);
-        m->values[i] = (sio_value){ .kind = SIO_RAW_JSON,
-                                    .trusted = true,
-                                    .size = m->text.len - at };
-        at = m->text.len;
-    }
+    for (size_t i = 0; r == SIO_OK && i < m->count; i++)
+        r = copy_value(m, &values[i], &m->values[i]);
     if (r < 0)
         m->bin.count = 0;
     else
-        r = copy_attachments(&m->bin);
-    at = 0;
+        r = sp_attachments_own(&m->bin, 0);
     for (size_t i = 0; i < m->count; i++) {
         m->values[i].data = m->text.data + at;
         m->values[i].attachments = m->bin.items;

@@ -159,7 +159,7 @@ static void disconnect_client(struct so_client *client)
 
         if (socket->state == SO_CONNECTED)
             so_client_send(client, SP_DISCONNECT,
-                           map_key(&socket->part->nsp->node), STR(""));
+                           map_key(&socket->part->nsp->node), NULL);
         so_socket_leave(socket, "server namespace disconnect");
     }
     eng_close(client->session);
@@ -183,7 +183,7 @@ static void leave_here(sio_socket *socket, enum leaving_how how)
         return;
     case LEAVE_NAMESPACE:
         so_client_send(client, SP_DISCONNECT, map_key(&socket->part->nsp->node),
-                       STR(""));
+                       NULL);
         so_client_note_left(client, socket->part->nsp);
         so_socket_leave(socket, "server namespace disconnect");
     }
