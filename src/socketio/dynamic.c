@@ -309,8 +309,7 @@ void so_dynamic_connect(struct so_client *client, const struct sp_packet *p)
     }
 }
 
-/* -------------------------------------------------------- for the program --
- */
+/* ---------------------------------------------------- for the program -- */
 
 sio_namespace *sio_parent_of(const sio_namespace *nsp)
 {

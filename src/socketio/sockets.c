@@ -76,8 +76,7 @@ int sio_target_each_socket(sio_target target,
     return r;
 }
 
-/* ---------------------------------------------------------------- errands --
- */
+/* ------------------------------------------------------------ errands -- */
 
 /* Something to do with the sockets of a target. */
 struct errand {
@@ -202,8 +201,7 @@ int sio_target_disconnect_sockets(sio_target target, bool close)
         .target = target, .run = disconnect, .close = close });
 }
 
-/* --------------------------------------------------------------- fetching --
- */
+/* ----------------------------------------------------------- fetching -- */
 
 struct sio_remote_socket {
     sio_socket *local;

@@ -809,8 +809,7 @@ static void test_limits(void)
     CHECK(!sio_server_new(&o), "a server");
 }
 
-/* ---------------------------------------------------------- out of memory --
- */
+/* ------------------------------------------------------ out of memory -- */
 
 static bool run(long n)
 {

@@ -222,8 +222,7 @@ static void test_data(void)
     close_server();
 }
 
-/* ----------------------------------------------------------- disconnecting --
- */
+/* ------------------------------------------------------ disconnecting -- */
 
 static void on_going(sio_socket *socket, const char *reason, void *user)
 {
@@ -331,8 +330,7 @@ static void test_nested(void)
     close_server();
 }
 
-/* ------------------------------------------------------------ middlewares --
- */
+/* -------------------------------------------------------- middlewares -- */
 
 static void on_use(sio_socket *socket, sio_next *next, void *user)
 {
@@ -404,8 +402,7 @@ static void test_middlewares(void)
     close_server();
 }
 
-/* ---------------------------------------------------------- out of memory --
- */
+/* ------------------------------------------------------ out of memory -- */
 
 static void test_oom(void)
 {

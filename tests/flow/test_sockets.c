@@ -108,8 +108,7 @@ static void elsewhere(void *(*fn)(void *arg), void *arg)
     pthread_join(thread, NULL);
 }
 
-/* --------------------------------------------------------------- fetching --
- */
+/* ----------------------------------------------------------- fetching -- */
 
 static void note_room(void *user, sio_str room)
 {
@@ -253,8 +252,7 @@ static void test_each(void)
     end();
 }
 
-/* ------------------------------------------------------------------ moving --
- */
+/* ------------------------------------------------------------- moving -- */
 
 static void *move_far(void *arg)
 {
@@ -329,8 +327,7 @@ static void test_move(void)
     end();
 }
 
-/* ------------------------------------------------------------------ rooms --
- */
+/* -------------------------------------------------------------- rooms -- */
 
 /* "+r" created, ">r 1" joined, "<r 1" left, "-r" deleted. */
 static void on_room(sio_namespace *n, sio_room_change change, sio_str room,
@@ -513,8 +510,7 @@ static void test_middleware(void)
     end();
 }
 
-/* ----------------------------------------------------- calls and operators --
- */
+/* ------------------------------------------------ calls and operators -- */
 
 static void test_calls(void)
 {
@@ -638,8 +634,39 @@ static void test_binary_broadcast(void)
     end();
 }
 
-/* ---------------------------------------------------------- out of memory --
- */
+static void test_before_upgrade(void)
+{
+    for (int close = 0; close < 2; close++) {
+        char sid[24], query[128], probe[160];
+        int ws;
+
+        T_CASE("S189 disconnected before its upgrade is done%s",
+               close ? ", and closed" : "");
+        begin();
+        CHECK(world_session(&w, sid), "no session");
+        snprintf(query, sizeof query, "EIO=4&transport=polling&sid=%s", sid);
+        world_post(&w, query, "40");
+        CHECK_MATCH(world_get(&w, query), "40{\"sid\":\"*\"}");
+        snprintf(probe, sizeof probe, "EIO=4&transport=websocket&sid=%s", sid);
+        ws = world_websocket(&w, probe);
+        world_send_text(&w, ws, "2probe");
+        CHECK_FRAMES(&w, ws, "T:3probe|");
+        sio_disconnect_sockets(nsp, close);
+        CHECK_MATCH(world_get(&w, query), "41");
+        if (close) {
+            CHECK_MATCH(world_get(&w, query), "6\x1e"
+                                              "1");
+        } else {
+            world_send_text(&w, ws, "5");
+            world_send_text(&w, ws, "40");
+            CHECK_FRAMES(&w, ws, "T:40{\"sid\":\"*\"}|");
+        }
+        world_hang_up(&w, ws);
+        end();
+    }
+}
+
+/* ----------------------------------------------------- out of memory -- */
 
 static void tolerate(int error, const sio_remote_socket *const *list,
                      size_t count, void *user)
@@ -697,6 +724,7 @@ int main(void)
     test_listeners();
     test_custom();
     test_binary_broadcast();
+    test_before_upgrade();
     test_oom();
     return t_done();
 }

@@ -411,8 +411,7 @@ static void test_disconnects(int fd, sio_socket *socket)
     sio_release(again);
 }
 
-/* ------------------------------------------ many sockets, dynamic children --
- */
+/* ------------------------------------- many sockets, dynamic children -- */
 
 static atomic_int fetched;
 

@@ -17,6 +17,22 @@ static void on_reply(int error, sio_event *answers, void *user)
     (void)user;
 }
 
+static void on_fetched(int error, const sio_remote_socket *const *sockets,
+                       size_t count, void *user)
+{
+    (void)error;
+    (void)user;
+    for (size_t i = 0; i < count; i++)
+        sio_emit(sio_remote_target(sockets[i]), "fetched",
+                 sio_string(sio_remote_id(sockets[i])));
+}
+
+static void on_each(void *user, sio_socket *socket)
+{
+    (void)user;
+    (void)socket;
+}
+
 static void on_event(sio_socket *socket, sio_event *event, void *user)
 {
     sio_namespace *nsp = sio_namespace_of(socket);
@@ -39,6 +55,14 @@ static void on_event(sio_socket *socket, sio_event *event, void *user)
     sio_ack(event, sio_int(1), sio_int(2));
     sio_answer(later, sio_int(1));
     sio_disconnect_sockets(sio_to(nsp, "a"), false);
+    sio_sockets_join(sio_to(nsp, "a"), "b");
+    sio_sockets_join(socket, "b", "c");
+    sio_sockets_leave(nsp, "b", "c", "d");
+    sio_fetch_sockets(nsp, on_fetched, NULL);
+    sio_each_socket(sio_broadcast(socket), on_each, NULL);
+    sio_server_side_emit(nsp, "none");
+    sio_server_side_emit(nsp, "one", sio_int(1));
+    sio_server_side_emit_ack(nsp, on_reply, NULL, "one", sio_int(1));
 }
 
 static void on_connection(sio_socket *socket, void *user)
@@ -78,6 +102,8 @@ int main(void)
     if (!nsp)
         return fail("sio_server_new", SIO_E_NOMEM);
 
+    if (!sio_of_regex(server, "^/room-[0-9]+$"))
+        return fail("sio_of_regex", SIO_E_INVAL);
     sio_on_connection(nsp, on_connection, NULL);
     sio_on(nsp, "event", on_event, NULL);
     r = sio_on(nsp, "connect", on_event, NULL);

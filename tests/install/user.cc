@@ -12,6 +12,18 @@ static void on_reply(int, sio_event *, void *)
 {
 }
 
+static void on_fetched(int, const sio_remote_socket *const *sockets,
+                       size_t count, void *)
+{
+    for (size_t i = 0; i < count; i++)
+        sio_emit(sio_remote_target(sockets[i]), "fetched",
+                 sio_string(sio_remote_id(sockets[i])));
+}
+
+static void on_each(void *, sio_socket *)
+{
+}
+
 static void on_event(sio_socket *socket, sio_event *event, void *)
 {
     sio_namespace *nsp = sio_namespace_of(socket);
@@ -35,6 +47,14 @@ static void on_event(sio_socket *socket, sio_event *event, void *)
     sio_ack(event, sio_int(1), sio_int(2));
     sio_answer(later, sio_int(1));
     sio_disconnect_sockets(sio_to(nsp, "a"), false);
+    sio_sockets_join(sio_to(nsp, "a"), "b");
+    sio_sockets_join(socket, "b", "c");
+    sio_sockets_leave(nsp, "b", "c", "d");
+    sio_fetch_sockets(nsp, on_fetched, nullptr);
+    sio_each_socket(sio_broadcast(socket), on_each, nullptr);
+    sio_server_side_emit(nsp, "none");
+    sio_server_side_emit(nsp, "one", sio_int(1));
+    sio_server_side_emit_ack(nsp, on_reply, nullptr, "one", sio_int(1));
 }
 
 static int fail(const char *what)
