@@ -136,6 +136,9 @@ SIO_API int sio_encoder_write_json(sio_encoder *encoder,
  * or of an attachment of the packet, or static memory. Not copied. */
 SIO_API int sio_encoder_attach(sio_encoder *encoder, const void *p, size_t n);
 
+/* How many have been attached so far: the N of the next one. */
+SIO_API size_t sio_encoder_attached(const sio_encoder *encoder);
+
 #ifdef __cplusplus
 }
 #endif

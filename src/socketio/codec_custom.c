@@ -274,6 +274,11 @@ int sio_encoder_attach(sio_encoder *encoder, const void *p, size_t n)
     return noted(encoder, sp_attachments_add(encoder->bin, (sio_str){ p, n }));
 }
 
+size_t sio_encoder_attached(const sio_encoder *encoder)
+{
+    return encoder->bin->count;
+}
+
 static void *arena_copy(struct arena *a, const void *p, size_t n)
 {
     void *copy = arena_alloc(a, n ? n : 1);

@@ -2,7 +2,8 @@
 // own, clients that are closed again, and waiting for events with a deadline.
 //
 // SIO_BUILD names the build under test (build/release when not set);
-// SIO_PEER=node runs the same tests against Node's socket.io.
+// SIO_PEER=node runs the same tests against Node's socket.io; SIO_PARSER=msgpack
+// or toy runs them with that parser at both ends.
 //
 // SPDX-License-Identifier: MIT
 
@@ -20,6 +21,10 @@ export const BUILD = process.env.SIO_BUILD ?? "build/release";
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const CERTS = ROOT + "build/certs/"; // made by tests/certs.sh
 export const RS = "\x1e";
+export const PARSER = process.env.SIO_PARSER ?? "json";
+export const parser = PARSER === "msgpack" ? (await import("socket.io-msgpack-parser")).default
+  : PARSER === "toy" ? await import("./toy-parser.mjs")
+  : undefined;
 
 // Instrumented builds are slower: every deadline is stretched for them.
 const PATIENCE = /asan|tsan|coverage|debug/.test(BUILD) ? 4 : 1;
@@ -110,7 +115,7 @@ export class TestServer {
   #clients = [];
 
   static async start(options = {}, port = 0) {
-    const args = Object.entries(options).map(([name, value]) => `${name}=${value}`);
+    const args = Object.entries({ parser: PARSER, ...options }).map(([name, value]) => `${name}=${value}`);
     const program = PEER_IS_NODE
       ? await startProgram(process.execPath, ["tests/e2e/node-server.mjs", String(port), ...args], /^ready (\d+)$/)
       : await startProgram(`${BUILD}/servers/e2e`, [String(port), ...args], /^ready (\d+)$/);
@@ -126,7 +131,9 @@ export class TestServer {
 
   // A socket.io client on a connection of its own; not connected yet.
   make(namespace = "/", options = {}) {
-    const client = io(this.url + namespace, { forceNew: true, reconnection: false, ...this.trust, ...options });
+    const client = io(this.url + namespace, {
+      forceNew: true, reconnection: false, ...(parser && { parser }), ...this.trust, ...options,
+    });
     this.#clients.push(client);
     return client;
   }

@@ -12,6 +12,9 @@ const [port, ...options] = process.argv.slice(2);
 const given = Object.fromEntries(options.map((o) => o.split("=")));
 const number = (name) => (given[name] === undefined ? {} : { [name]: Number(given[name]) });
 
+const parser = given.parser === "msgpack" ? (await import("socket.io-msgpack-parser")).default
+  : given.parser === "toy" ? await import("./toy-parser.mjs")
+  : undefined;
 const notFound = (request, response) => response.writeHead(404).end();
 const certificate = () => ({ cert: readFileSync(given.tlsCert), key: readFileSync(given.tlsKey) });
 const http = given.tlsCert
@@ -28,6 +31,7 @@ const io = new Server(http, {
   ...number("pingTimeout"),
   ...number("connectTimeout"),
   ...number("upgradeTimeout"),
+  ...(parser && { parser }),
   allowEIO3: given.eio3 === "1",
   cleanupEmptyChildNamespaces: given.cleanup === "1",
   ...(given.maxPayload ? { maxHttpBufferSize: Number(given.maxPayload) } : {}),

@@ -7,7 +7,7 @@
  * on SIGTERM. Options: pingInterval pingTimeout connectTimeout upgradeTimeout
  * maxPayload transports=polling|websocket|both client=FOLDER trust=NETWORK
  * (again for more) forwarded=rfc7239|x proxyProtocol=1 unixMode=OCTAL
- * maxConnections maxPerAddress.
+ * maxConnections maxPerAddress parser=json|msgpack|toy.
  *
  *     namespace  event                     what it does
  *     /          echo ...args              emits echo ...args
@@ -39,6 +39,8 @@
  * SPDX-License-Identifier: MIT
  */
 #include <sio/sio.h>
+
+#include "tests/flow/toy.h"
 
 #include <cjson/cJSON.h>
 
@@ -614,6 +616,10 @@ static int set_option(sio_options *o, const char *name, const char *value)
         o->cleanup_empty_child_namespaces = n;
     else if (strcmp(name, "client") == 0)
         o->client_dir = value;
+    else if (strcmp(name, "parser") == 0)
+        o->parser = strcmp(value, "msgpack") == 0 ? sio_msgpack_parser()
+                    : strcmp(value, "toy") == 0   ? toy_parser()
+                                                  : NULL;
     else if (strcmp(name, "transports") == 0)
         o->transports = strcmp(value, "polling") == 0 ? SIO_TRANSPORT_POLLING
                         : strcmp(value, "websocket") == 0
