@@ -41,7 +41,9 @@ SIO_API int sio_arg_binary(const sio_event *event, size_t i, const void **out,
                            size_t *n);
 
 /* The argument's JSON text as it came; a binary inside reads
- * {"_placeholder":true,"num":N}. */
+ * {"_placeholder":true,"num":N}. With another parser than JSON (<sio/parser.h>)
+ * all arguments are written as JSON on the first call; then also SIO_E_NOMEM,
+ * and SIO_E_LIMIT: over max_buffered_amount. */
 SIO_API int sio_arg_raw(const sio_event *event, size_t i, sio_str *out);
 
 /* The argument as a cJSON tree, made on the first call and owned by the event.
@@ -50,12 +52,14 @@ SIO_API int sio_arg_raw(const sio_event *event, size_t i, sio_str *out);
 SIO_API int sio_arg_json(sio_event *event, size_t i, const struct cJSON **out);
 
 /* Binary attachments of the event: number, and the N that a placeholder inside
- * a tree or raw text names. */
+ * a tree or raw text names. With another parser than JSON: its binary values,
+ * in order; 0 when sio_arg_raw() fails. */
 SIO_API size_t sio_attachment_count(const sio_event *event);
 SIO_API int sio_attachment(const sio_event *event, size_t n, const void **out,
                            size_t *size);
 
-/* Argument i, to be passed on as it is, binary included, without being parsed.
+/* Argument i, to be passed on as it is, binary included, without being parsed;
+ * also to a server with another parser.
  * null when there is none. */
 SIO_API sio_value sio_arg(const sio_event *event, size_t i);
 

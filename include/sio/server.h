@@ -184,7 +184,8 @@ typedef struct sio_options {
     const sio_parser *parser;
 
     uint32_t max_attachments;    /* 10: binary attachments per packet */
-    uint32_t max_json_depth;     /* 1000: nesting of a packet's payload */
+    uint32_t max_json_depth;     /* 1000: nesting of a packet's payload, JSON or
+                                    MessagePack */
     size_t max_buffered_amount;  /* 16 MiB: output waiting per client; more
                                     closes it */
     size_t max_unfinished_bytes; /* 0: 256 MiB, or 4 times max_http_buffer_size
