@@ -8,6 +8,7 @@
 #define SIO_SERVER_H
 
 #include <sio/parser.h>
+#include <sio/stats.h>
 #include <sio/tls.h>
 #include <sio/types.h>
 #include <sio/version.h>
@@ -28,8 +29,9 @@ typedef struct sio_connection_error sio_connection_error;
 typedef enum sio_log_level {
     SIO_LOG_ERROR, /* the server could not do what it was told */
     SIO_LOG_WARN,  /* a client misbehaved or was turned away: why */
-    SIO_LOG_INFO,  /* started, stopped */
-    SIO_LOG_DEBUG  /* each session: opened, upgraded, closed */
+    SIO_LOG_INFO,  /* started, stopped; each session that ended, and why: see
+                      docs/OPERATIONS.md */
+    SIO_LOG_DEBUG  /* more of the same */
 } sio_log_level;
 
 /* One line, without newline; valid during the call. Loop thread. */
@@ -187,7 +189,10 @@ typedef struct sio_options {
     uint32_t max_json_depth;     /* 1000: nesting of a packet's payload, JSON or
                                     MessagePack */
     size_t max_buffered_amount;  /* 16 MiB: output waiting per client; more
-                                    closes it */
+                                    closes it, "slow consumer" */
+    size_t max_volatile_amount;  /* 0: volatile packets are dropped, as in Node,
+                                    while anything waits for the client; else
+                                    while more bytes than this do */
     size_t max_unfinished_bytes; /* 0: 256 MiB, or 4 times max_http_buffer_size
                                     if that is more. Input held for POST bodies,
                                     WebSocket messages and binary packets that
@@ -316,34 +321,6 @@ SIO_API size_t sio_socket_count(const sio_namespace *nsp);
  */
 SIO_API int sio_serve_files(sio_server *server, const char *prefix,
                             const char *folder);
-
-/* What is alive right now. All zero once every client has left. */
-typedef struct sio_stats {
-    size_t connections; /* of TCP and unix sockets */
-    size_t tls;         /* of them, those with TLS */
-    size_t requests;    /* HTTP requests under way */
-    size_t sessions;    /* Engine.IO sessions */
-    size_t websockets;  /* sessions on WebSocket, and upgrades under way */
-    size_t sockets;     /* Socket.IO sockets, all namespaces */
-    size_t rooms;       /* rooms with a name of their own */
-    size_t dynamic_namespaces; /* that rules have made; without
-                                  cleanup_empty_child_namespaces they stay */
-    size_t pending_acks;       /* acknowledgements waited for */
-    size_t queued_bytes;       /* output waiting to be written or polled */
-    size_t unfinished_bytes;   /* input of which more is to come */
-    uint64_t handshakes;       /* sessions opened since the start */
-    uint64_t refused;          /* requests refused since the start */
-    uint64_t dropped; /* connections closed before their first request since
-                         the start: over a limit, or without a good PROXY
-                         header */
-    uint64_t tls_handshakes; /* completed since the start */
-    uint64_t tls_failures;   /* TLS handshakes that failed since the start */
-    uint64_t events_in, events_out; /* since the start; a broadcast counts once
-                                       per socket that it reached */
-} sio_stats;
-
-/* Loop thread. */
-SIO_API void sio_get_stats(const sio_server *server, sio_stats *out);
 
 /* SIO_VERSION of the library that runs. */
 SIO_API const char *sio_version(void);

@@ -6,7 +6,7 @@
  *   event.h   reading events, acknowledging        emit.h    sending
  *   engine.h  plain Engine.IO                      http.h    own HTTP routes
  *   websocket.h  plain WebSocket endpoints         hooks.h   requests, headers
- *   tls.h     certificates, client certificates
+ *   tls.h     certificates, client certificates    stats.h   counters
  *   namespace.h  dynamic namespaces                sockets.h many at once
  *   handshake.h  what a socket came with           parser.h  JSON, MessagePack
  *
@@ -26,6 +26,7 @@
 #include <sio/server.h>
 #include <sio/socket.h>
 #include <sio/sockets.h>
+#include <sio/stats.h>
 #include <sio/tls.h>
 #include <sio/types.h>
 #include <sio/value.h>

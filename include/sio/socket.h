@@ -53,7 +53,8 @@ SIO_API int sio_on_unhandled(sio_namespace *nsp, sio_event_fn fn, void *user);
 /* The socket is leaving, its rooms are still there; then it has left. Reasons
  * are Node's: "client namespace disconnect", "server namespace disconnect",
  * "transport close", "transport error", "ping timeout", "parse error", "forced
- * close", "forced server close", "server shutting down". */
+ * close", "forced server close", "server shutting down"; and one that Node has
+ * not: "slow consumer", when max_buffered_amount was reached. */
 SIO_API int sio_on_disconnecting(sio_namespace *nsp, sio_disconnect_fn fn,
                                  void *user);
 SIO_API int sio_on_disconnect(sio_namespace *nsp, sio_disconnect_fn fn,
@@ -114,6 +115,11 @@ SIO_API const char *sio_address(const sio_socket *socket);
 
 /* "polling" or "websocket": now; an upgrade changes it. "" once it has left. */
 SIO_API const char *sio_transport(const sio_socket *socket);
+
+/* Bytes of output that wait for its client, those of its other namespaces
+ * included: until a poll comes, or the kernel takes them. 0 once it has left.
+ */
+SIO_API size_t sio_buffered(const sio_socket *socket);
 
 /* A pointer of the program's, NULL at first. free_fn (may be NULL) is called
  * with it when it is replaced or the socket is freed, on the thread that does

@@ -36,12 +36,14 @@ enum eio_refusal {
     X(PING_TIMEOUT,     "ping timeout")              \
     X(PARSE_ERROR,      "parse error")               \
     X(FORCED_CLOSE,     "forced close")              \
-    X(SERVER_SHUTDOWN,  "server shutting down")
+    X(SERVER_SHUTDOWN,  "server shutting down")      \
+    X(SLOW_CONSUMER,    "slow consumer")
 
 enum eio_close_reason {
 #define X(name, text) EIO_CLOSE_##name,
     EIO_CLOSE_REASONS(X)
 #undef X
+    EIO_NCLOSE_REASONS
 };
 /* clang-format on */
 

@@ -59,6 +59,11 @@ int eng_init(struct engine *e, struct net_loop *loop,
     return SIO_OK;
 }
 
+void eng_refuse_new(struct engine *e)
+{
+    e->refuses_new = true;
+}
+
 void eng_shut(struct engine *e, enum eio_close_reason reason)
 {
     struct map_node *node;
@@ -232,7 +237,7 @@ static bool wants_websocket(const struct http_exchange *ex)
 
 void engine_open(struct engine *e, struct http_exchange *ex, sio_str sid)
 {
-    if (e->shut)
+    if (e->shut || e->refuses_new)
         http_respond_text(ex, 503, "Service Unavailable", true);
     else if (wants_websocket(ex))
         websocket_handshake(e, ex, sid);

@@ -54,6 +54,8 @@ struct eng_options {
     bool http_compression;               /* of polls */
     size_t http_compression_threshold;   /* bytes */
     sio_str initial_packet;              /* "4..."; p NULL: none */
+    size_t max_volatile; /* bytes that may wait where a volatile packet goes */
+    int log_level;       /* the least that on_end() is called for; -1: none */
     /* <sio/hooks.h>; may be NULL */
     void (*cors_request)(sio_http_call *call, void *user);
     void (*allow_request)(sio_handshake *handshake, void *user);
@@ -63,6 +65,32 @@ struct eng_options {
     void *hook_user;
     struct http_server *http; /* for eng_unfinished(); NULL: nothing counts */
 };
+
+/* How far a session's upgrade had come. */
+enum eng_upgrade {
+    ENG_UPGRADE_NONE, /* none was begun, or it began as a WebSocket */
+    ENG_UPGRADE_PROBING,
+    ENG_UPGRADE_FAILED,
+    ENG_UPGRADE_DONE
+};
+
+/* What there is to say of a session that has ended. */
+struct eng_end {
+    enum eio_close_reason reason;
+    const char *detail; /* or NULL */
+    const struct net_address *peer;
+    const char *transport;
+    enum eng_upgrade upgrade;
+    uint32_t age_in_ms, age_out_ms; /* of the last byte each way */
+    uint32_t rtt_ms;                /* ENG_RTT_UNKNOWN: no pong has come */
+    size_t queued;                  /* bytes that it did not take */
+    uint32_t duration_s;
+    uint32_t packets_in, packets_out; /* messages and heartbeats */
+    uint64_t bytes_in, bytes_out; /* of its WebSocket's connection; of polling,
+                                     of the bodies */
+};
+
+#define ENG_RTT_UNKNOWN UINT32_MAX
 
 /* What goes up. */
 struct eng_ops {
@@ -79,6 +107,9 @@ struct eng_ops {
      * from within eng_close(). `detail` says more, for the log; may be NULL. */
     void (*on_close)(void *self, struct eng_session *s,
                      enum eio_close_reason reason, const char *detail);
+    /* Just before on_close(), for the log: only if eng_end_level() of it is
+     * within options.log_level. */
+    void (*on_end)(void *self, const struct eng_end *end);
     /* A request was refused. */
     void (*on_refused)(void *self, const sio_connection_error *error);
 
@@ -96,6 +127,20 @@ struct eng_ops {
     void (*on_upgrade)(void *self, struct eng_session *s);
 };
 
+/* Each is counted where it happens, so that to ask costs nothing. */
+struct eng_counts {
+    /* now */
+    size_t websockets; /* sessions on WebSocket */
+    size_t probing;    /* sessions amid an upgrade */
+    /* since the start */
+    uint64_t handshakes, websocket_handshakes;
+    uint64_t refused[EIO_NREFUSALS];
+    uint64_t upgrades, upgrades_failed;
+    uint64_t closed[EIO_NCLOSE_REASONS];
+    uint64_t packets_in, packets_out; /* messages and heartbeats */
+    uint64_t discarded_bytes; /* that waited for a poll when a session ended */
+};
+
 struct engine {
     struct net_loop *loop;
     struct eng_options options;
@@ -108,10 +153,11 @@ struct engine {
     struct net_timer_queue silences; /* of Engine.IO 3, whose clients ping */
     uint32_t sid_counter;
     bool shut;
+    bool refuses_new;
     size_t buffered; /* bytes that wait for polls */
     struct http_compressor compressor;
-    uint64_t handshakes, refused;
     struct eng_middleware *middlewares, **middlewares_end; /* see call.h */
+    struct eng_counts counts;
 };
 
 /* `options` (and the strings in it) must live as long as the engine. SIO_OK or
@@ -119,6 +165,13 @@ struct engine {
 int eng_init(struct engine *e, struct net_loop *loop,
              const struct eng_options *options, const struct eng_ops *ops,
              void *self);
+
+/* Refuse new sessions; those that are there go on. */
+void eng_refuse_new(struct engine *e);
+
+/* Close the oldest session in order, with "server shutting down", unless a POST
+ * of it is arriving: then the next one. False: there is none. */
+bool eng_close_oldest(struct engine *e);
 
 /* Close every session with `reason`, discarding what they had queued; refuse
  * new ones. */
@@ -168,6 +221,8 @@ bool eng_unfinished(struct engine *e, size_t before, size_t after);
 
 /* Would a packet sent now leave at once? (Node's transport.writable) */
 bool eng_writable(const struct eng_session *s);
+/* The same, or no more than options.max_volatile waits before it. */
+bool eng_takes_volatile(const struct eng_session *s);
 
 /* Queue one message; `text` begins with "4". Copied. compress: the poll that
  * carries it may be compressed. Dropped when the session
@@ -203,6 +258,12 @@ int eng_each_buffered(const struct eng_session *s,
 /* Orderly close: what is queued goes out first. On polling this may take until
  * the next poll. Reason "forced close". */
 void eng_close(struct eng_session *s);
+
+/* One line: reason=... detail=... and so on, see docs/OPERATIONS.md. */
+#define ENG_END_TEXT 400
+void eng_end_text(const struct eng_end *end, char out[ENG_END_TEXT]);
+/* WARN if the client is to blame, else INFO. */
+sio_log_level eng_end_level(enum eio_close_reason reason);
 
 /* Close at once, discarding what is queued. */
 void eng_discard(struct eng_session *s, enum eio_close_reason reason);

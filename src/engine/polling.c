@@ -159,13 +159,16 @@ static void answer_poll(struct eng_session *s, int made, struct eng_body *body,
     struct http_exchange *ex = s->poll;
 
     s->poll = NULL;
-    if (made == SIO_OK)
+    s->last_out_ms = (uint32_t)s->engine->loop->now_ms;
+    if (made == SIO_OK) {
+        s->bytes_out += body->data.n;
         respond(s->engine, ex,
                 &(struct answer){ .type = body->type,
                                   .body = body->data,
                                   .compress = compress });
-    else
+    } else {
         respond_empty(s->engine, ex, 503);
+    }
     grow_free(&body->made);
 }
 
@@ -184,9 +187,13 @@ void polling_flush(struct net_task *task)
     struct eng_body body;
     int made;
 
-    if (s->doomed) {
-        session_close(s, EIO_CLOSE_TRANSPORT_ERROR,
-                      "client reads too slowly: output limit reached");
+    if (s->doom == ENG_DOOM_SLOW) {
+        session_close(s, EIO_CLOSE_SLOW_CONSUMER,
+                      "polls too slowly: output limit hit");
+        return;
+    }
+    if (s->doom) {
+        session_close(s, EIO_CLOSE_TRANSPORT_ERROR, "out of memory");
         return;
     }
     if (!s->poll || s->out.len == 0)
@@ -216,6 +223,7 @@ static void reject(struct eng_session *s, struct http_exchange *ex,
 
 void polling_get(struct eng_session *s, struct http_exchange *ex)
 {
+    s->last_in_ms = (uint32_t)s->engine->loop->now_ms;
     if (s->poll) {
         reject(s, ex, "overlap from client");
         return;
@@ -227,7 +235,7 @@ void polling_get(struct eng_session *s, struct http_exchange *ex)
         polling_flush(&s->flush);
     } else if (s->state == EIO_CLOSING || s->state == EIO_CLOSING_PROBING) {
         polling_answer(s, ENG_CONTROL_FAREWELL);
-        session_close(s, EIO_CLOSE_FORCED_CLOSE, NULL);
+        session_close(s, (enum eio_close_reason)s->parting, NULL);
     }
 }
 
@@ -276,6 +284,8 @@ static void on_post_body(void *self, struct http_exchange *ex, char *body,
     struct engine *e = s->engine;
 
     s->post = NULL;
+    s->last_in_ms = (uint32_t)e->loop->now_ms;
+    s->bytes_in += n;
     s->carrier = &ex->request;
     if (revision_is_binary(s, &ex->request))
         walk_payload(s, EIO_FORM3_BINARY, body, n);

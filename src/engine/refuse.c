@@ -102,7 +102,7 @@ void engine_refuse(struct engine *e, struct http_exchange *ex,
     error->address = address;
     spell(&context, error);
     error->context = context.text;
-    e->refused++;
+    e->counts.refused[code]++;
     e->ops->on_refused(e->self, error);
     if (e->options.on_connection_error)
         e->options.on_connection_error(error, e->options.hook_user);

@@ -45,6 +45,10 @@ struct eng_session *session_new(struct engine *e, struct http_exchange *ex,
     client = http_client(ex);
     s->peer = client.address;
     s->request->secure = client.secure;
+    s->opened_s = (uint32_t)(e->loop->now_ms / 1000);
+    s->last_in_ms = s->last_out_ms = (uint32_t)e->loop->now_ms;
+    s->rtt_ms = ENG_RTT_UNKNOWN;
+    s->parting = EIO_CLOSE_FORCED_CLOSE;
     net_timer_init(&s->heartbeat);
     net_timer_init(&s->closing);
     net_task_init(&s->flush, polling_flush);
@@ -83,12 +87,15 @@ bool session_open(struct eng_session *s, enum eio_event how)
     if (map_add(&e->sessions, &s->node, str_of(s->sid)) < 0)
         goto fail;
     start_heartbeat(s);
+    e->counts.websockets += s->websocket;
     if (e->ops->on_open(e->self, s) < 0) {
+        e->counts.websockets -= s->websocket;
         net_timer_stop(&s->heartbeat);
         map_remove(&e->sessions, &s->node);
         goto fail;
     }
-    e->handshakes++;
+    e->counts.handshakes++;
+    e->counts.websocket_handshakes += how == EIO_ON_OPEN_WEBSOCKET;
     return true;
 fail:
     polling_detach(s);
@@ -129,11 +136,23 @@ static enum eio_type heartbeat_of(const struct eng_session *s)
     return s->v3 ? EIO_PACKET_PING : EIO_PACKET_PONG;
 }
 
+/* A pong is here: how long it took. Unless the wait was restarted, it is due
+ * ping_timeout_ms after the ping. */
+static void note_round_trip(struct eng_session *s)
+{
+    const struct engine *e = s->engine;
+    uint64_t sent = s->heartbeat.due_ms - e->options.ping_timeout_ms;
+
+    if (s->awaiting_pong && !s->pong_extended && e->loop->now_ms >= sent)
+        s->rtt_ms = (uint32_t)(e->loop->now_ms - sent);
+}
+
 /* Node 6.6.11: while a pong is awaited, the first other packet restarts the
  * wait, once a ping. */
 static void note_traffic(struct eng_session *s, enum eio_type type)
 {
     if (type == heartbeat_of(s)) {
+        note_round_trip(s);
         s->awaiting_pong = false;
         start_heartbeat(s);
     } else if (s->awaiting_pong && !s->pong_extended) {
@@ -148,9 +167,11 @@ static void send_heartbeat(struct eng_session *s, enum eio_type type)
 
     watch_created(s, type);
     if (s->state == EIO_WEBSOCKET) {
+        session_count_out(s, 1);
         websocket_send(s->ws, WS_TEXT, (sio_str){ &digit, 1 });
         watch_framed(s, type);
     } else if (eng_is_open(s)) {
+        session_count_out(s, 1);
         polling_send(s, type, STR(""));
     }
 }
@@ -175,6 +196,8 @@ void session_on_packet(struct eng_session *s, const struct eio_packet *p)
 {
     struct engine *e = s->engine;
 
+    s->packets_in++;
+    e->counts.packets_in++;
     watch_received(s, p);
     if (p->type == EIO_PACKET_CLOSE) {
         session_end_batch(s);
@@ -241,11 +264,27 @@ bool eng_writable(const struct eng_session *s)
     return eng_is_open(s) && s->poll && s->out.len == 0;
 }
 
+bool eng_takes_volatile(const struct eng_session *s)
+{
+    size_t most = s->engine->options.max_volatile;
+
+    return eng_writable(s) ||
+           (most && eng_is_open(s) && eng_buffered(s) <= most);
+}
+
+void session_count_out(struct eng_session *s, size_t packets)
+{
+    s->packets_out += (uint32_t)packets;
+    s->engine->counts.packets_out += packets;
+}
+
 void eng_send_text(struct eng_session *s, sio_str text, bool compress)
 {
     if (s->state == EIO_WEBSOCKET) {
+        session_count_out(s, 1);
         websocket_send_message(s->ws, false, text, compress);
     } else if (eng_is_open(s)) {
+        session_count_out(s, 1);
         s->compress |= compress;
         polling_send(s, EIO_PACKET_MESSAGE,
                      (sio_str){ text.p + 1, text.n - 1 });
@@ -254,9 +293,9 @@ void eng_send_text(struct eng_session *s, sio_str text, bool compress)
 
 /* Mark: the client lets too much wait. It is closed from the flush task, since
  * whoever sends may be half-way through a list of sessions. */
-static void doom(struct eng_session *s)
+static void doom(struct eng_session *s, enum eng_doom why)
 {
-    s->doomed = true;
+    s->doom = (uint8_t)why;
     net_task_schedule(s->engine->loop, &s->flush);
 }
 
@@ -264,7 +303,7 @@ static void doom(struct eng_session *s)
 static void polling_queued(struct eng_session *s, size_t before, int r)
 {
     if (r < 0) {
-        doom(s);
+        doom(s, r == SIO_E_LIMIT ? ENG_DOOM_SLOW : ENG_DOOM_NOMEM);
         return;
     }
     s->engine->buffered += s->out.len - before;
@@ -284,8 +323,10 @@ void eng_send_binary(struct eng_session *s, sio_str data, bool compress)
     size_t before = s->out.len;
 
     if (s->state == EIO_WEBSOCKET) {
+        session_count_out(s, 1);
         websocket_send_message(s->ws, true, data, compress);
     } else if (eng_is_open(s)) {
+        session_count_out(s, 1);
         s->compress |= compress;
         polling_queued(s, before, revision_queue_binary(s, data));
     }
@@ -309,8 +350,10 @@ void eng_send_packet(struct eng_session *s, struct sio_packet *p, bool compress)
     size_t before = s->out.len;
 
     if (s->state == EIO_WEBSOCKET) {
+        session_count_out(s, p->count);
         append_frames(s->ws, p, compress);
     } else if (eng_is_open(s)) {
+        session_count_out(s, p->count);
         s->compress |= compress;
         polling_queued(s, before, revision_queue_packet(s, p));
     }
@@ -323,13 +366,32 @@ bool session_is_closed(const struct eng_session *s)
     return s->state == EIO_CLOSED;
 }
 
+static void count_closed(const struct eng_session *s,
+                         enum eio_close_reason reason)
+{
+    struct eng_counts *counts = &s->engine->counts;
+    bool probing = s->ws && !s->ws->active;
+
+    counts->closed[reason]++;
+    counts->websockets -= s->websocket;
+    counts->probing -= probing;
+    counts->upgrades_failed += probing;
+    counts->discarded_bytes += s->out.len;
+}
+
 void session_close(struct eng_session *s, enum eio_close_reason reason,
                    const char *detail)
 {
     struct engine *e = s->engine;
+    bool tells =
+        e->ops->on_end && (int)eng_end_level(reason) <= e->options.log_level;
+    struct eng_end end;
 
     if (session_is_closed(s))
         return;
+    if (tells)
+        end_note(s, reason, detail, &end);
+    count_closed(s, reason);
     eio_step(&s->state, EIO_ON_CLOSE);
     net_timer_stop(&s->heartbeat);
     net_timer_stop(&s->closing);
@@ -340,14 +402,16 @@ void session_close(struct eng_session *s, enum eio_close_reason reason,
     e->buffered -= s->out.len;
     map_remove(&e->sessions, &s->node);
     watch_closed(s);
+    if (tells)
+        e->ops->on_end(e->self, &end);
     e->ops->on_close(e->self, s, reason, detail);
     net_defer(e->loop, &s->cleanup, session_free);
 }
 
-void eng_close(struct eng_session *s)
+static void close_in_order(struct eng_session *s, enum eio_close_reason reason)
 {
     if (s->state == EIO_WEBSOCKET) {
-        session_close(s, EIO_CLOSE_FORCED_CLOSE, NULL);
+        session_close(s, reason, NULL);
         return;
     }
     if (!eng_is_open(s))
@@ -356,12 +420,31 @@ void eng_close(struct eng_session *s)
         session_close(s, EIO_CLOSE_TRANSPORT_ERROR,
                       "closed while a POST was arriving");
     } else if (s->poll && s->out.len == 0) {
-        session_close(s, EIO_CLOSE_FORCED_CLOSE, NULL);
+        session_close(s, reason, NULL);
     } else {
         /* The next poll brings what is queued, the one after it the close. */
+        s->parting = (uint8_t)reason;
         eio_step(&s->state, EIO_ON_SHUT);
         net_timer_start(&s->engine->poll_closes, &s->closing);
     }
+}
+
+void eng_close(struct eng_session *s)
+{
+    close_in_order(s, EIO_CLOSE_FORCED_CLOSE);
+}
+
+bool eng_close_oldest(struct engine *e)
+{
+    for (struct map_node *n = map_first(&e->sessions); n; n = map_next(n)) {
+        struct eng_session *s = container_of(n, struct eng_session, node);
+
+        if (!eng_is_open(s) || s->post)
+            continue;
+        close_in_order(s, EIO_CLOSE_SERVER_SHUTDOWN);
+        return true;
+    }
+    return false;
 }
 
 void eng_discard(struct eng_session *s, enum eio_close_reason reason)
@@ -373,7 +456,8 @@ void session_poll_never_came(struct net_timer *timer)
 {
     struct eng_session *s = container_of(timer, struct eng_session, closing);
 
-    session_close(s, EIO_CLOSE_FORCED_CLOSE, "no poll fetched the close");
+    session_close(s, (enum eio_close_reason)s->parting,
+                  "no poll fetched the close");
 }
 
 /* ------------------------------------------------------------ accessors -- */

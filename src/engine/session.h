@@ -5,6 +5,7 @@
  *   websocket.c  ws: a WebSocket, probing or the session's transport
  *   upgrade.c    the way from the one to the other
  *   session.c    state, heartbeat, sending, closing
+ *   end.c        what there is to say of one that has ended
  *   revision.c   what differs between Engine.IO 3 and 4
  *   watch.c      telling the upper layer, if it asks, of packets and sends
  *
@@ -26,7 +27,8 @@ struct eng_session {
 
     bool awaiting_pong;
     bool pong_extended;         /* other traffic has restarted the wait once */
-    bool doomed;                /* over max_buffered: closed at the tail */
+    uint8_t doom;               /* enum eng_doom: closed at the tail */
+    uint8_t parting;            /* enum eio_close_reason of an orderly close */
     struct net_timer heartbeat; /* in engine->pings, ->pongs or ->silences */
     struct net_timer closing;   /* in engine->poll_closes */
 
@@ -41,6 +43,14 @@ struct eng_session {
     struct eng_ws *ws;
     bool websocket; /* is its transport, and still was when it closed */
     bool undrained; /* on_drain is due, see watch.c */
+    bool upgrade_failed;
+    uint32_t opened_s; /* seconds of the loop's clock */
+    uint32_t rtt_ms;   /* from the last ping to its pong; ENG_RTT_UNKNOWN */
+    uint32_t packets_in, packets_out;
+    /* Of polling: the low bits of when a request came, an answer went; bodies.
+     * A WebSocket's connection counts for itself. */
+    uint32_t last_in_ms, last_out_ms;
+    uint64_t bytes_in, bytes_out;
 
     struct http_request *request;
     /* While the body of a POST is being handled: that POST. */
@@ -49,6 +59,9 @@ struct eng_session {
     struct net_deferred cleanup;
     char sid[]; /* with a NUL */
 };
+
+/* Its output has a gap, so it cannot go on. */
+enum eng_doom { ENG_DOOM_NONE, ENG_DOOM_SLOW, ENG_DOOM_NOMEM };
 
 /* Answers to a poll that bring no message. */
 enum eng_control {
@@ -91,6 +104,8 @@ void session_on_packet(struct eng_session *s, const struct eio_packet *p);
 void session_close(struct eng_session *s, enum eio_close_reason reason,
                    const char *detail);
 bool session_is_closed(const struct eng_session *s);
+/* So many packets of it were sent. */
+void session_count_out(struct eng_session *s, size_t packets);
 
 /* Everything of a read or a POST was handed up. */
 void session_end_batch(struct eng_session *s);
@@ -99,6 +114,12 @@ void session_end_batch(struct eng_session *s);
 void session_ping_due(struct net_timer *timer);
 void session_pong_missing(struct net_timer *timer);
 void session_poll_never_came(struct net_timer *timer);
+
+/* --- end.c --- */
+
+/* Before anything of the session is taken apart. */
+void end_note(const struct eng_session *s, enum eio_close_reason reason,
+              const char *detail, struct eng_end *end);
 
 /* --- polling.c --- */
 void polling_handshake(struct engine *e, struct http_exchange *ex, sio_str sid);
@@ -132,6 +153,8 @@ void upgrade_begin(struct eng_session *s, struct http_exchange *ex);
 void upgrade_on_text(struct eng_ws *ws, sio_str text);
 /* The probing WebSocket is of no use any more. */
 void upgrade_fail(struct eng_ws *ws);
+/* It has gone, the session polls on. */
+void upgrade_lost(struct eng_session *s);
 void upgrade_timed_out(struct net_timer *timer);
 void upgrade_noop(struct net_timer *timer);
 

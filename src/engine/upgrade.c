@@ -28,6 +28,7 @@ void upgrade_begin(struct eng_session *s, struct http_exchange *ex)
     }
     eio_step(&s->state, EIO_ON_PROBE);
     s->ws = ws;
+    e->counts.probing++;
     net_timer_start(&e->upgrades, &ws->timeout);
 }
 
@@ -36,6 +37,14 @@ void upgrade_fail(struct eng_ws *ws)
     struct eng_session *s = ws->session;
 
     websocket_close(ws, WS_CLOSE_NO_STATUS);
+    upgrade_lost(s);
+}
+
+void upgrade_lost(struct eng_session *s)
+{
+    s->engine->counts.probing--;
+    s->engine->counts.upgrades_failed++;
+    s->upgrade_failed = true;
     eio_step(&s->state, EIO_ON_PROBE_LOST);
 }
 
@@ -79,7 +88,7 @@ static void complete(struct eng_ws *ws)
     bool closing = s->state == EIO_CLOSING_PROBING;
     struct watch_list leaving;
 
-    if (s->doomed) { /* its output has a gap: close now, not at the tail */
+    if (s->doom) { /* its output has a gap: close now, not at the tail */
         polling_flush(&s->flush);
         return;
     }
@@ -90,11 +99,14 @@ static void complete(struct eng_ws *ws)
     ws->active = s->websocket = true;
     watch_leave(s, &leaving);
     flush_to_websocket(s);
+    s->engine->counts.probing--;
+    s->engine->counts.websockets++;
+    s->engine->counts.upgrades++;
     if (!closing)
         eio_step(&s->state, EIO_ON_UPGRADE);
     watch_upgraded(s, &leaving);
     if (closing)
-        session_close(s, EIO_CLOSE_FORCED_CLOSE, NULL);
+        session_close(s, (enum eio_close_reason)s->parting, NULL);
 }
 
 static void answer_probe(struct eng_ws *ws)

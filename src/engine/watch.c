@@ -287,14 +287,15 @@ static int send_framed(struct eng_session *s, const struct eng_message *m)
 
 static int transmit(struct eng_session *s, const struct eng_message *m)
 {
+    if (s->state != EIO_WEBSOCKET && m->binary) {
+        eng_send_binary(s, m->data, m->compress);
+        return SIO_OK;
+    }
+    session_count_out(s, 1);
     if (s->state == EIO_WEBSOCKET)
         return send_framed(s, m);
-    if (m->binary) {
-        eng_send_binary(s, m->data, m->compress);
-    } else {
-        s->compress |= m->compress;
-        polling_send(s, EIO_PACKET_MESSAGE, m->data);
-    }
+    s->compress |= m->compress;
+    polling_send(s, EIO_PACKET_MESSAGE, m->data);
     return SIO_OK;
 }
 

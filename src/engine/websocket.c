@@ -8,6 +8,7 @@
 #include "src/engine/revision.h"
 #include "src/engine/watch.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct eng_ws *eng_ws_of(struct http_websocket *ws)
@@ -101,22 +102,43 @@ static void on_batch(struct http_websocket *inner)
         session_end_batch(ws->session);
 }
 
+static enum eio_close_reason reason_of(const struct http_websocket_end *end)
+{
+    if (end->orderly)
+        return EIO_CLOSE_TRANSPORT_CLOSE;
+    return end->slow ? EIO_CLOSE_SLOW_CONSUMER : EIO_CLOSE_TRANSPORT_ERROR;
+}
+
+/* For the log. */
+static const char *detail_of(const struct http_websocket_end *end, char out[24])
+{
+    if (end->why)
+        return end->why;
+    if (end->code == WS_CLOSE_ABNORMAL)
+        return "no close frame";
+    if (end->code == WS_CLOSE_NO_STATUS)
+        return "close frame";
+    snprintf(out, 24, "close code %u", end->code);
+    return out;
+}
+
 /* The WebSocket is over. To its session that is the end, to a session that was
  * only being probed a failed upgrade. */
 static void on_close(struct http_websocket *inner,
                      const struct http_websocket_end *end)
 {
     struct eng_ws *ws = eng_ws_of(inner);
-    struct eng_session *s = ws_leave(ws);
+    struct eng_session *s = ws->session;
+    char detail[24];
 
     if (!s)
         return;
-    if (!ws->active)
-        eio_step(&s->state, EIO_ON_PROBE_LOST);
-    else if (end->orderly)
-        session_close(s, EIO_CLOSE_TRANSPORT_CLOSE, end->why);
-    else
-        session_close(s, EIO_CLOSE_TRANSPORT_ERROR, end->why);
+    if (ws->active) { /* the session lets go of it */
+        session_close(s, reason_of(end), detail_of(end, detail));
+        return;
+    }
+    ws_leave(ws);
+    upgrade_lost(s);
 }
 
 static void on_free(struct http_websocket *inner)

@@ -407,6 +407,7 @@ static void on_closed(void *self, enum net_close_reason why)
     struct http_websocket *ws = self;
     struct http_websocket_end end = { .orderly = why != NET_CLOSE_OVERFLOW &&
                                                  why != NET_CLOSE_NOMEM,
+                                      .slow = why == NET_CLOSE_OVERFLOW,
                                       .code = WS_CLOSE_ABNORMAL,
                                       .why = net_close_reason_text(why) };
 

@@ -32,6 +32,7 @@ struct http_websocket;
 struct http_websocket_end {
     bool orderly;    /* the peer closed or went; else it broke the protocol or
                         its connection was cut by a limit of ours */
+    bool slow;       /* by the limit of its output: the peer hardly reads */
     unsigned code;   /* the peer's close code, or the one it was given;
                         WS_CLOSE_ABNORMAL when no close frame came */
     const char *why; /* for the log; NULL: nothing to say */

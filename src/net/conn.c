@@ -113,6 +113,7 @@ static void on_readable(struct net_conn *c)
 
     if (n > 0) {
         c->bytes_in += (size_t)n;
+        c->loop->bytes_in += (size_t)n;
         c->last_in_ms = c->loop->now_ms;
         if (c->tls)
             net_tls_received(c, (size_t)n);
@@ -295,6 +296,7 @@ void net_conn_fail(struct net_conn *c, enum net_close_reason why)
     if (c->failed || c->closed)
         return;
     c->failed = true;
+    c->lost = c->queued < UINT32_MAX ? (uint32_t)c->queued : UINT32_MAX;
     c->fail_reason = (uint8_t)why;
     net_output_clear(c);
     event_del(&c->event);
@@ -395,6 +397,7 @@ int net_conn_open(struct net_loop *loop, int fd, const struct net_address *peer,
     c->peer = *peer;
     c->max_queued = max_queued;
     c->last_in_ms = loop->now_ms;
+    c->last_out_ms = (uint32_t)loop->now_ms;
     c->reading = true;
     list_init(&c->dirty);
     net_alarm_init(&c->linger, linger_expired);

@@ -82,7 +82,9 @@ struct net_conn {
     size_t queued;     /* bytes in the queue */
     size_t max_queued; /* over it before an append: the connection fails */
     uint64_t bytes_in, bytes_out;
-    uint64_t last_in_ms; /* of the loop's clock */
+    uint64_t last_in_ms;  /* of the loop's clock */
+    uint32_t last_out_ms; /* the low bits of it: the kernel took bytes */
+    uint32_t lost;        /* bytes that were queued when it failed */
     uint32_t linger_ms;
     uint32_t linger_mark; /* bytes delivered when `linger` was started */
     struct net_alarm linger;

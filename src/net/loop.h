@@ -89,7 +89,9 @@ struct net_loop {
     void (*on_tls_failed)(void *self, const struct net_address *peer,
                           bool handshake, const char *why);
     void *tls_self;
-    size_t queued_bytes; /* output waiting in all of them */
+    size_t queued_bytes;          /* output waiting in all of them */
+    uint64_t bytes_in, bytes_out; /* of all; out within TLS */
+    uint64_t discarded_bytes;     /* output of connections that were cut */
     struct net_spare spare_chunks, spare_refs;
     size_t chunk_count; /* chunks and references in use */
 

@@ -223,6 +223,8 @@ static ssize_t write_pieces(struct net_conn *c, size_t *offered)
 void net_output_consume(struct net_conn *c, size_t n)
 {
     c->bytes_out += n;
+    c->last_out_ms = (uint32_t)c->loop->now_ms;
+    c->loop->bytes_out += n;
     c->queued -= n;
     c->loop->queued_bytes -= n;
     while (n) {
@@ -265,6 +267,7 @@ int net_output_write(struct net_conn *c)
 void net_output_clear(struct net_conn *c)
 {
     c->loop->queued_bytes -= c->queued;
+    c->loop->discarded_bytes += c->queued;
     c->queued = 0;
     while (c->head) {
         struct net_chunk *k = c->head;

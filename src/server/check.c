@@ -220,6 +220,8 @@ static const char *check_sizes(const sio_options *o)
         return "max_dynamic_namespaces_per_client: must be at least 1";
     if (o->max_buffered_amount < 4096)
         return "max_buffered_amount: must be at least 4096 bytes";
+    if (o->max_volatile_amount > o->max_buffered_amount)
+        return "max_volatile_amount: at most max_buffered_amount";
     return NULL;
 }
 

@@ -66,6 +66,15 @@ static void on_close(void *self, struct eng_session *s,
                              e->user);
 }
 
+static void on_end(void *self, const struct eng_end *end)
+{
+    sio_engine *e = self;
+    char line[ENG_END_TEXT];
+
+    eng_end_text(end, line);
+    server_log(e->server, eng_end_level(end->reason), "%s", line);
+}
+
 static void on_refused(void *self, const sio_connection_error *error)
 {
     sio_engine *e = self;
@@ -139,6 +148,7 @@ static void take_handlers(sio_engine *e, const sio_engine_handlers *given)
         .on_message = on_message,
         .on_batch = on_batch,
         .on_close = on_close,
+        .on_end = on_end,
         .on_refused = on_refused,
         .on_packet = h->on_packet ? on_packet : NULL,
         .on_packet_create = h->on_packet_create ? on_packet_create : NULL,
@@ -186,6 +196,7 @@ sio_engine *sio_engine_new(sio_server *server, const sio_options *options,
         goto fail;
     }
     e->patterns = eng.cors.patterns;
+    eng.log_level = server_log_level(server);
     if (eng_init(&e->engine, &server->loop, &eng, &e->ops, e) < 0)
         goto fail;
     list_append(&server->engines, &e->node);
@@ -347,14 +358,7 @@ void engines_count(const sio_server *server, sio_stats *stats)
 {
     const struct list *head = &server->engines;
 
-    for (const struct list *it = head->next; it != head; it = it->next) {
-        const struct engine *e =
-            &engine_at((struct list *)(uintptr_t)it)->engine;
-
-        stats->sessions += map_count(&e->sessions);
-        stats->websockets += e->websockets.count;
-        stats->queued_bytes += e->buffered;
-        stats->handshakes += e->handshakes;
-        stats->refused += e->refused;
-    }
+    for (const struct list *it = head->next; it != head; it = it->next)
+        stats_add_engine(stats,
+                         &engine_at((struct list *)(uintptr_t)it)->engine);
 }

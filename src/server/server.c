@@ -25,6 +25,11 @@ static void log_line(void *self, sio_log_level level, const char *message)
         server->options.log(server->options.log_user, level, message);
 }
 
+int server_log_level(const sio_server *server)
+{
+    return server->options.log ? (int)server->options.log_level : -1;
+}
+
 void server_log(sio_server *server, sio_log_level level, const char *fmt, ...)
 {
     char line[512];
@@ -112,6 +117,7 @@ static void on_refused(void *self, const struct net_address *peer, int status,
 {
     char address[NET_ADDRESS_TEXT];
 
+    ((sio_server *)self)->bad_requests++;
     net_address_text(peer, address);
     server_log(self, SIO_LOG_WARN, "request of %s refused with %d: %s", address,
                status, why);
@@ -254,6 +260,7 @@ sio_server *server_new(const sio_options *options,
     server->patterns = eng.cors.patterns;
     server->path = options_path(&server->options, &server->strings, true, &r);
     eng.http = &server->http;
+    eng.log_level = server_log_level(server);
     if (r == SIO_OK && server->options.client_dir)
         r = http_bundle_open(&server->bundle, server->options.client_dir);
     if (r == SIO_OK)
@@ -387,37 +394,4 @@ int sio_serve_files(sio_server *server, const char *prefix, const char *folder)
     }
     list_append(&server->mounts, &m->node);
     return SIO_OK;
-}
-
-void sio_get_stats(const sio_server *server, sio_stats *out)
-{
-    const struct so_hub *hub = &server->hub;
-    const struct so_shard *shard = &hub->shard;
-
-    *out = (sio_stats){
-        .connections = server->loop.conn_count + server->loop.waiting_count,
-        .tls = server->loop.tls_count,
-        .tls_handshakes = server->loop.tls_handshakes,
-        .tls_failures = server->loop.tls_failures,
-        .requests = server->http.exchange_count,
-        .sessions = map_count(&shard->engine.sessions),
-        .websockets = shard->engine.websockets.count,
-        .sockets = shard->socket_count,
-        .dynamic_namespaces = hub->children,
-        .pending_acks = shard->ack_count,
-        .queued_bytes = server->loop.queued_bytes + shard->engine.buffered,
-        .unfinished_bytes = server->http.unfinished,
-        .handshakes = shard->engine.handshakes,
-        .refused = shard->engine.refused,
-        .dropped = server->dropped,
-        .events_in = shard->events_in,
-        .events_out = shard->events_out,
-    };
-    for (struct map_node *n = map_first(&hub->namespaces); n; n = map_next(n)) {
-        sio_namespace *nsp = container_of(n, sio_namespace, node);
-
-        out->rooms += nsp->part.ops->room_count(nsp->part.adapter);
-    }
-    engines_count(server, out);
-    endpoints_count(server, out);
 }

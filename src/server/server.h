@@ -54,6 +54,7 @@ struct sio_server {
     struct so_hub hub;
     struct list listeners, mounts, engines, routes, endpoints, strays;
     uint16_t port;
+    uint64_t bad_requests; /* see sio_stats */
     struct net_mail stop_mail;
     atomic_bool stop_posted;
     bool stopping;
@@ -66,8 +67,13 @@ struct sio_server {
 sio_server *server_new(const sio_options *options,
                        uint64_t (*clock)(void *self), void *clock_self);
 
+/* The least that is told; -1: nobody listens. */
+int server_log_level(const sio_server *server);
 __attribute__((format(printf, 3, 4))) void
 server_log(sio_server *server, sio_log_level level, const char *fmt, ...);
+
+/* --- stats.c --- */
+void stats_add_engine(sio_stats *out, const struct engine *e);
 
 /* --- listen.c: the addresses listened on --- */
 void listeners_close(sio_server *server);

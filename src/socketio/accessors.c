@@ -117,6 +117,11 @@ const char *sio_address(const sio_socket *socket)
     return socket->address ? socket->address : "";
 }
 
+size_t sio_buffered(const sio_socket *socket)
+{
+    return socket->client ? eng_buffered(socket->client->session) : 0;
+}
+
 const char *sio_transport(const sio_socket *socket)
 {
     return socket->client ? eng_transport(socket->client->session) : "";

@@ -380,7 +380,7 @@ static int ask_socket(struct so_question *q, const sio_target *target,
     if (r == SIO_OK && target->timeout_ms)
         r = net_alarm_start(shard->loop, &q->timeout, target->timeout_ms);
     if (r == SIO_OK &&
-        (!target->is_volatile || eng_writable(socket->client->session))) {
+        !so_drops(shard, socket->client->session, target->is_volatile)) {
         shard->events_out++;
         so_send_scratch(shard, socket->client->session, !target->no_compress);
     }

@@ -306,12 +306,8 @@ static void on_close(void *self, struct eng_session *session,
 {
     struct so_client *client = eng_user(session);
     struct so_shard *shard = self;
-    char address[NET_ADDRESS_TEXT];
 
     client->deaf = true;
-    so_log(shard->hub, SIO_LOG_DEBUG, "client %s left: %s%s%s",
-           client_address(client, address), eio_close_reason_name(reason),
-           detail ? ": " : "", detail ? detail : "");
     leave_with(client, eio_close_reason_name(reason), detail);
     so_batch_drop(client);
     net_timer_stop(&client->timer);
@@ -319,6 +315,15 @@ static void on_close(void *self, struct eng_session *session,
         shard->hub->codec->forget(client);
     shard->client_count--;
     net_defer(shard->loop, &client->cleanup, client_free);
+}
+
+static void on_end(void *self, const struct eng_end *end)
+{
+    struct so_shard *shard = self;
+    char line[ENG_END_TEXT];
+
+    eng_end_text(end, line);
+    so_log(shard->hub, eng_end_level(end->reason), "%s", line);
 }
 
 static void on_refused(void *self, const sio_connection_error *error)
@@ -335,5 +340,6 @@ const struct eng_ops so_engine_ops = {
     .on_message = on_message,
     .on_batch = on_batch,
     .on_close = on_close,
+    .on_end = on_end,
     .on_refused = on_refused,
 };

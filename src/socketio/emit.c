@@ -275,8 +275,7 @@ static int emit_to_socket(sio_socket *socket, const struct sp_message *m,
     int r = so_encode(shard, m);
 
     if (r == SIO_OK && socket->client &&
-        (!(flags & SIO_FLAG_VOLATILE) ||
-         eng_writable(socket->client->session))) {
+        !so_drops(shard, socket->client->session, flags & SIO_FLAG_VOLATILE)) {
         shard->events_out++;
         so_send_scratch(shard, socket->client->session,
                         !(flags & SIO_FLAG_NO_COMPRESS));

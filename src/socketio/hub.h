@@ -22,6 +22,7 @@
 #include <sio/emit.h>
 #include <sio/namespace.h>
 #include <sio/parser.h>
+#include <sio/stats.h>
 
 #include "protocol/base/arena.h"
 #include "protocol/base/map.h"
@@ -36,6 +37,9 @@
 #define SO_PARTIAL_MS 60000  /* for the next attachment of a packet to come */
 #define SO_LEFT 4            /* namespaces remembered after sio_disconnect() */
 #define SO_SCRATCH_KEEP 65536u /* bytes of scratch kept between packets */
+
+/* How many sio_close_reason there are. */
+enum { SO_REASONS = SIO_CLOSE_SERVER_DISCONNECT + 1 };
 
 struct so_options {
     uint32_t connect_timeout_ms;
@@ -237,7 +241,8 @@ struct so_shard {
     const char *leaving_detail;
     uint32_t id_counter;
     size_t client_count, socket_count, ack_count;
-    uint64_t events_in, events_out;
+    uint64_t events_in, events_out, volatile_dropped;
+    uint64_t left[SO_REASONS]; /* sockets, by sio_close_reason */
 };
 
 struct so_hub {
@@ -412,6 +417,19 @@ void so_socket_deliver(void *part, sio_socket *socket, sio_packet *packet,
                        unsigned flags);
 /* To this one, let in or not. */
 void so_socket_send(sio_socket *socket, sio_packet *packet, unsigned flags);
+
+/* Is a packet to be dropped, which its client is not ready for? Counted. */
+static inline bool so_drops(struct so_shard *shard,
+                            const struct eng_session *session, bool is_volatile)
+{
+    if (!is_volatile || eng_takes_volatile(session))
+        return false;
+    shard->volatile_dropped++;
+    return true;
+}
+
+/* --- reason.c --- */
+void so_count_left(struct so_shard *shard, const char *reason);
 
 /* --- ack.c --- */
 void so_ack_received(sio_socket *socket, struct sio_event *answer);

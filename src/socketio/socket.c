@@ -142,6 +142,7 @@ void so_socket_leave(sio_socket *socket, const char *reason)
     if (was_connected) {
         part->socket_count--;
         part->shard->socket_count--;
+        so_count_left(part->shard, reason);
         tell(so_walk_of(nsp, on_disconnect), socket, reason);
     }
     socket->client = NULL;
@@ -238,7 +239,8 @@ void so_socket_send(sio_socket *socket, sio_packet *packet, unsigned flags)
     struct eng_session *session =
         socket->client ? socket->client->session : NULL;
 
-    if (!session || ((flags & SIO_FLAG_VOLATILE) && !eng_writable(session)))
+    if (!session ||
+        so_drops(socket->part->shard, session, flags & SIO_FLAG_VOLATILE))
         return;
     socket->part->shard->events_out++;
     eng_send_packet(session, packet, !(flags & SIO_FLAG_NO_COMPRESS));

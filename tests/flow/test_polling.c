@@ -531,7 +531,7 @@ static void test_ordering(void)
         echo_send(&w, &e, text);
         CHECK(e.closed == 0, "closed too early");
         echo_send(&w, &e, text);
-        CHECK_MATCH(e.seen, "open;close transport error;");
+        CHECK_MATCH(e.seen, "open;close slow consumer;");
         CHECK_MATCH(world_get(&w, query), "{\"code\":1,*");
         close_echo();
     }

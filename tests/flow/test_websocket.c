@@ -539,7 +539,7 @@ static void test_slow_reader(void)
     fd = echo_websocket(&w);
     for (int i = 0; i < 2000 && !e.closed; i++)
         echo_send(&w, &e, text);
-    CHECK_MATCH(e.seen, "open;close transport error;");
+    CHECK_MATCH(e.seen, "open;close slow consumer;");
     world_hang_up(&w, fd);
     close_echo();
 }

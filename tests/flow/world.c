@@ -435,6 +435,8 @@ const char *world_left(struct world *w)
         { "connections with TLS", s.tls },
         { "requests", s.requests },
         { "sessions", s.sessions },
+        { "sessions on polling", s.polling },
+        { "upgrades", s.upgrading },
         { "websockets", s.websockets },
         { "sockets", s.sockets },
         { "rooms", s.rooms },

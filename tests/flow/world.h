@@ -24,7 +24,7 @@ struct world {
     sio_server *server;
     uint64_t now_ms;
     const char *path;  /* of the endpoint to be tested: "/socket.io/" */
-    char log[4096];    /* what the server logged, a line each */
+    char log[16384];   /* what the server logged, a line each */
     char got[2 << 20]; /* scratch of the readers below */
     /* Set by bridge.h: how to connect, and what each turn has to move. */
     int (*dial)(struct world *w);
