@@ -204,6 +204,10 @@ typedef struct sio_options {
     struct event_base *event_base; /* NULL; the program's own libevent base: it
                                       runs the loop, not sio_run() */
     bool handle_signals;           /* true: SIGINT and SIGTERM stop sio_run() */
+    uint32_t drain_ms;  /* 0; SIGTERM is sio_drain() for so long first, and a
+                           second signal ends that */
+    bool drain_listens; /* false; true: while it drains, connections are taken
+                           all the same, and only handshakes are refused */
 
     sio_log_fn log; /* NULL: errors and warnings are dropped */
     void *log_user;
@@ -294,6 +298,27 @@ SIO_API int sio_run(sio_server *server);
  * Thread  any; also from a callback. Not from a signal handler.
  */
 SIO_API void sio_stop(sio_server *server);
+
+/*
+ * Leave gently: new clients are refused, those that are there are closed one by
+ * one, oldest first, evenly spread over `ms` and each at a random moment of its
+ * share; then stop as sio_stop() does, at once when no client is left.
+ *
+ * A client is closed as by sio_stop(), but what is queued for it goes out
+ * first, and a POST that is arriving is waited for, up to the end. It finds
+ * another server, or this one's successor, by itself. Listening ends at once
+ * (but see drain_listens); handshakes on connections that are kept are answered
+ * 503 and closed. Routes and files are served to the end.
+ *
+ * ms      milliseconds; 0: all at once. Nothing when it drains or has stopped
+ *         already; sio_stop() cuts it short.
+ * Thread  any; also from a callback. Not from a signal handler.
+ */
+SIO_API void sio_drain(sio_server *server, uint32_t ms);
+
+/* sio_drain() or sio_stop() was called: what a health check should say. Any
+ * thread. */
+SIO_API bool sio_draining(const sio_server *server);
 
 /*
  * The namespace `name`, made when there is none yet; a missing leading "/" is

@@ -344,6 +344,32 @@ void engines_shut(sio_server *server)
         eng_shut(&engine_at(it)->engine, EIO_CLOSE_SERVER_SHUTDOWN);
 }
 
+void engines_refuse_new(sio_server *server)
+{
+    list_for_each_safe(it, next, &server->engines)
+        eng_refuse_new(&engine_at(it)->engine);
+}
+
+bool engines_close_oldest(sio_server *server)
+{
+    list_for_each_safe(it, next, &server->engines)
+    {
+        if (eng_close_oldest(&engine_at(it)->engine))
+            return true;
+    }
+    return false;
+}
+
+size_t engines_sessions(const sio_server *server)
+{
+    const struct list *head = &server->engines;
+    size_t count = 0;
+
+    for (struct list *it = head->next; it != head; it = it->next)
+        count += map_count(&engine_at(it)->engine.sessions);
+    return count;
+}
+
 void engines_destroy(sio_server *server)
 {
     list_for_each_safe(it, next, &server->engines)

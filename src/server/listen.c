@@ -293,7 +293,7 @@ int sio_listen(sio_server *server, const char *address,
     int r, saved;
 
     read_options(&o, options);
-    if (server->stopping)
+    if (sio_draining(server))
         return SIO_E_STATE;
     why = check_options(server, &o);
     r = why ? SIO_E_INVAL : open_address(server, address, &o, &why);

@@ -255,6 +255,7 @@ sio_server *server_new(const sio_options *options,
     list_init(&server->endpoints);
     list_init(&server->strays);
     server->stop_mail.run = stop_now;
+    drain_init(&server->drain);
     net_alarm_init(&server->stop_alarm, stop_look);
     r = options_for_engine(&server->options, &server->strings, &eng, &wrong);
     server->patterns = eng.cors.patterns;
@@ -285,6 +286,7 @@ void sio_server_free(sio_server *server)
     net_signal_unwatch(&server->sigint);
     net_signal_unwatch(&server->sigterm);
     net_alarm_stop(&server->loop, &server->stop_alarm);
+    net_alarm_stop(&server->loop, &server->drain.alarm);
     so_hub_shut(&server->hub);
     engines_shut(server);
     endpoints_shut(server);
@@ -308,8 +310,16 @@ void sio_server_free(sio_server *server)
 
 static void on_signal(void *self, int number)
 {
-    server_log(self, SIO_LOG_INFO, "signal %d: stopping", number);
-    sio_stop(self);
+    sio_server *server = self;
+    uint32_t drain_ms = server->options.drain_ms;
+
+    if (number == SIGTERM && drain_ms && !sio_draining(server)) {
+        server_log(server, SIO_LOG_INFO, "signal %d: draining", number);
+        sio_drain(server, drain_ms);
+        return;
+    }
+    server_log(server, SIO_LOG_INFO, "signal %d: stopping", number);
+    sio_stop(server);
 }
 
 int sio_run(sio_server *server)
@@ -348,9 +358,15 @@ static void stop_look(struct net_alarm *alarm)
 
 static void stop_now(struct net_mail *mail)
 {
-    sio_server *server = container_of(mail, sio_server, stop_mail);
+    server_stop(container_of(mail, sio_server, stop_mail));
+}
 
+void server_stop(sio_server *server)
+{
+    if (server->stopping)
+        return;
     server->stopping = true;
+    net_alarm_stop(&server->loop, &server->drain.alarm);
     server->stop_deadline_ms = server->loop.now_ms + STOP_MS;
     listeners_close(server);
     so_hub_shut(&server->hub);

@@ -25,6 +25,7 @@
 /* An upgrade that nobody handles and that is not to be ended is left open so
  * long, ms: as long as any request may take. */
 #define STRAY_MAX_MS 300000
+#define DRAIN_LOOK_MS 100 /* at most, between looks whether all have left */
 
 struct file_mount {
     struct list node;
@@ -36,6 +37,16 @@ struct file_mount {
 struct log_budget {
     uint64_t next_ms; /* of the loop's clock: not before it */
     uint64_t dropped; /* lines since the last one */
+};
+
+/* See drain.c. */
+struct drain {
+    struct net_mail mail;
+    atomic_bool begun;
+    uint32_t ms;
+    uint64_t begin_ms, next_ms; /* when the next client is to be closed */
+    size_t clients, closed;     /* when it began; of them */
+    struct net_alarm alarm;
 };
 
 struct sio_server {
@@ -61,6 +72,7 @@ struct sio_server {
     struct net_alarm stop_alarm;
     uint64_t stop_deadline_ms;
     struct net_signal sigint, sigterm;
+    struct drain drain;
 };
 
 /* sio_server_new() with a clock of the caller's (ms); NULL: the real one. */
@@ -72,6 +84,12 @@ int server_log_level(const sio_server *server);
 __attribute__((format(printf, 3, 4))) void
 server_log(sio_server *server, sio_log_level level, const char *fmt, ...);
 
+/* Now, on the loop's thread. */
+void server_stop(sio_server *server);
+
+/* --- drain.c --- */
+void drain_init(struct drain *d);
+
 /* --- stats.c --- */
 void stats_add_engine(sio_stats *out, const struct engine *e);
 
@@ -82,6 +100,9 @@ void listeners_close(sio_server *server);
 bool engines_handle(sio_server *server, struct http_exchange *ex);
 void engines_shut(sio_server *server);
 void engines_destroy(sio_server *server);
+void engines_refuse_new(sio_server *server);
+bool engines_close_oldest(sio_server *server);
+size_t engines_sessions(const sio_server *server);
 void engines_count(const sio_server *server, sio_stats *stats);
 
 /* --- stray.c: upgrades that nobody handles --- */
@@ -96,6 +117,10 @@ void routes_destroy(sio_server *server);
 bool endpoints_handle(sio_server *server, struct http_exchange *ex);
 void endpoints_shut(sio_server *server);
 void endpoints_destroy(sio_server *server);
+/* Those that are not closing: how many, and is there any? */
+size_t endpoints_open(const sio_server *server);
+bool endpoints_any_open(const sio_server *server);
+bool endpoints_close_oldest(sio_server *server);
 void endpoints_count(const sio_server *server, sio_stats *stats);
 
 #endif

@@ -123,7 +123,7 @@ bool endpoints_handle(sio_server *server, struct http_exchange *ex)
 
         if (e->path.p && !str_eq(e->path, r->path))
             continue;
-        if (server->stopping)
+        if (sio_draining(server))
             http_respond_text(ex, 503, "Service Unavailable", true);
         else
             accept_websocket(e, ex);
@@ -194,6 +194,12 @@ int sio_on_websocket(sio_server *server, const sio_websocket_options *options,
 }
 
 /* As a server that goes away (RFC 6455 7.4.1); each hears of it. */
+static void go_away(struct http_websocket *ws)
+{
+    http_websocket_close(ws, WS_CLOSE_GOING_AWAY, STR(""));
+    on_close(ws, &(struct http_websocket_end){ .code = WS_CLOSE_GOING_AWAY });
+}
+
 void endpoints_shut(sio_server *server)
 {
     list_for_each_safe(it, next, &server->endpoints)
@@ -202,16 +208,68 @@ void endpoints_shut(sio_server *server)
 
         list_for_each_safe(w, after, &e->websockets.list)
         {
-            sio_websocket *ws =
-                outer(container_of(w, struct http_websocket, node));
+            struct http_websocket *ws =
+                container_of(w, struct http_websocket, node);
 
-            if (ws->inner.closing)
-                continue;
-            http_websocket_close(&ws->inner, WS_CLOSE_GOING_AWAY, STR(""));
-            on_close(&ws->inner, &(struct http_websocket_end){
-                                     .code = WS_CLOSE_GOING_AWAY });
+            if (!ws->closing)
+                go_away(ws);
         }
     }
+}
+
+/* The first of an endpoint that is not closing, or NULL. */
+static struct http_websocket *oldest_open(const struct endpoint *e)
+{
+    const struct list *head = &e->websockets.list;
+
+    for (struct list *it = head->next; it != head; it = it->next) {
+        struct http_websocket *ws =
+            container_of(it, struct http_websocket, node);
+
+        if (!ws->closing)
+            return ws;
+    }
+    return NULL;
+}
+
+bool endpoints_close_oldest(sio_server *server)
+{
+    list_for_each_safe(it, next, &server->endpoints)
+    {
+        struct http_websocket *ws =
+            oldest_open(container_of(it, struct endpoint, node));
+
+        if (!ws)
+            continue;
+        go_away(ws);
+        return true;
+    }
+    return false;
+}
+
+bool endpoints_any_open(const sio_server *server)
+{
+    const struct list *head = &server->endpoints;
+
+    for (struct list *it = head->next; it != head; it = it->next)
+        if (oldest_open(container_of(it, struct endpoint, node)))
+            return true;
+    return false;
+}
+
+size_t endpoints_open(const sio_server *server)
+{
+    const struct list *head = &server->endpoints;
+    size_t count = 0;
+
+    for (struct list *it = head->next; it != head; it = it->next) {
+        struct list *all =
+            &container_of(it, struct endpoint, node)->websockets.list;
+
+        for (struct list *w = all->next; w != all; w = w->next)
+            count += !container_of(w, struct http_websocket, node)->closing;
+    }
+    return count;
 }
 
 /* Their connections are gone by now, or cut here; what is deferred frees them

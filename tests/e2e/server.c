@@ -7,7 +7,7 @@
  * on SIGTERM. Options: pingInterval pingTimeout connectTimeout upgradeTimeout
  * maxPayload transports=polling|websocket|both client=FOLDER trust=NETWORK
  * (again for more) forwarded=rfc7239|x proxyProtocol=1 unixMode=OCTAL
- * maxConnections maxPerAddress parser=json|msgpack|toy.
+ * maxConnections maxPerAddress maxBuffered drain parser=json|msgpack|toy.
  *
  *     namespace  event                     what it does
  *     /          echo ...args              emits echo ...args
@@ -328,7 +328,17 @@ static void on_stats(sio_socket *socket, sio_event *event, void *user)
     ADD(dropped);
     ADD(events_in);
     ADD(events_out);
+    ADD(polling);
+    ADD(upgrades);
+    ADD(packets_in);
+    ADD(packets_out);
+    ADD(bytes_in);
+    ADD(bytes_out);
+    ADD(volatile_dropped);
+    ADD(discarded_bytes);
 #undef ADD
+    cJSON_AddNumberToObject(tree, "slow",
+                            (double)s.closed[SIO_CLOSE_SLOW_CONSUMER]);
     ack_tree(event, tree);
 }
 
@@ -610,6 +620,10 @@ static int set_option(sio_options *o, const char *name, const char *value)
         o->upgrade_timeout_ms = n;
     else if (strcmp(name, "maxPayload") == 0)
         o->max_http_buffer_size = n;
+    else if (strcmp(name, "maxBuffered") == 0)
+        o->max_buffered_amount = n;
+    else if (strcmp(name, "drain") == 0)
+        o->drain_ms = n;
     else if (strcmp(name, "eio3") == 0)
         o->allow_eio3 = n;
     else if (strcmp(name, "cleanup") == 0)
