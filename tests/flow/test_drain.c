@@ -254,8 +254,8 @@ static void test_polling(void)
     poll = world_client(&w); /* it keeps the time from being over at once */
     snprintf(query, sizeof query, "EIO=4&transport=polling&sid=%s", sid);
     world_post(&w, query, "40" RS "42[\"echo\",1]");
-    drain(60000);
-    world_advance(&w, 30000);
+    drain(20000);
+    world_advance(&w, 10000); /* before a ping is due */
     CHECK(left[0] == 0, "gone: %s", left);
     CHECK_MATCH(world_get(&w, query), "40{*}" RS "42[\"echo\",1]");
     CHECK_MATCH(world_get(&w, query), "6" RS "1");
