@@ -48,7 +48,8 @@ SERVERS := conformance bench e2e
 FUZZ    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 obj      = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
-TESTS := $(UNIT:tests/unit/%.c=$(OUT)/unit/%) $(FLOW:tests/flow/%.c=$(OUT)/flow/%)
+TESTS := $(UNIT:tests/unit/%.c=$(OUT)/unit/%) \
+         $(FLOW:tests/flow/%.c=$(OUT)/flow/%) $(FUZZ:%=$(OUT)/fuzz/%)
 LIB   := $(OUT)/libsio.a
 SO    := $(OUT)/libsio.so.$(SOVERSION)
 
@@ -165,6 +166,13 @@ $(OUT)/flow/%: $(OUT)/obj/tests/flow/%.o $(TEST_OBJS)
 certs:
 	@sh tests/certs.sh build/certs
 
+# The fuzz targets without a fuzzer, over the inputs in tests/fuzz/corpus.
+$(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%.o \
+    $(call obj,tests/fuzz/driver/replay.c $(PROTO) $(CORE))
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 #: make test            set up what is missing, then run every test
 test: setup
 	+@$(MAKE) --no-print-directory $(JOBS) BUILD=$(BUILD) test-only
@@ -236,7 +244,7 @@ clean:
 
 -include $(FUZZ_OBJS:.o=.d) $(FUZZ:%=build/fuzz/obj/tests/fuzz/%.d)
 -include $(patsubst %.o,%.d,$(call obj,$(PROTO) $(CORE) $(UNIT) $(FLOW) \
-    $(SUPPORT) $(wildcard demo/*/*.c tests/servers/*.c tests/e2e/*.c)))
+    $(SUPPORT) $(wildcard tests/fuzz/*.c tests/fuzz/driver/*.c demo/*/*.c tests/servers/*.c tests/e2e/*.c)))
 .PHONY: all certs help install uninstall demos demo servers test test-only check \
     asan tsan debug coverage bench conformance lint format sizes fuzz setup setup-demo clean FORCE
 .SECONDARY:

@@ -45,7 +45,7 @@ static size_t slow_decode(uint8_t *out, const uint8_t *in, size_t n)
 
 static void *alloc(size_t n)
 {
-    void *p = malloc(n ? n : 1);
+    void *p = calloc(n ? n : 1, 1);
 
     if (!p)
         abort();

@@ -1,8 +1,9 @@
 #!/bin/sh
 # run.sh SECONDS TARGET... -- run each fuzz target for so long. One line per
-# target; the last line is "N passed, M failed". Inputs that were interesting are
-# kept in build/fuzz/corpus/TARGET and used again; a crash is kept beside them,
-# with the command that repeats it.
+# target; the last line is "N passed, M failed". It starts from the inputs in
+# tests/fuzz/corpus/TARGET; those that were interesting are kept in
+# build/fuzz/corpus/TARGET and used again; a crash is kept beside them, with the
+# command that repeats it.
 #
 # SPDX-License-Identifier: MIT
 set -u
@@ -19,7 +20,7 @@ for target; do
     mkdir -p "$corpus"
     if build/fuzz/"$target" -max_total_time="$seconds" -timeout=10 \
         -rss_limit_mb=2048 -artifact_prefix="build/fuzz/$target-" \
-        "$corpus" >"$log" 2>&1; then
+        "$corpus" "tests/fuzz/corpus/$target" >"$log" 2>&1; then
         passed=$((passed + 1))
         printf 'ok    %-14s %s\n' "$target" \
             "$(sed -n 's/^Done \([0-9]*\) runs in \([0-9]*\).*/\1 runs, \2 s/p' "$log")"

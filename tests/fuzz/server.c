@@ -17,7 +17,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <sio/websocket.h>
+#include <sio/sio.h>
 
 #include "src/server/server.h"
 
