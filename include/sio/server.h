@@ -158,8 +158,11 @@ typedef struct sio_options {
                                 void *user); /* NULL */
     void *hook_user;
 
-    /* A first message that every session gets behind its OPEN packet; text. */
+    /* A first message that every session gets behind its OPEN packet: text, or
+     * bytes. */
     const char *initial_packet; /* NULL */
+    const void *initial_binary; /* NULL */
+    size_t initial_binary_size; /* bytes */
 
     /* What nothing on the port handles. An upgrade is ended without a byte when
      * the timeout is over; with destroy_upgrade false it is left open, for 5

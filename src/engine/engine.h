@@ -53,7 +53,8 @@ struct eng_options {
     struct http_deflate_options deflate; /* of WebSockets */
     bool http_compression;               /* of polls */
     size_t http_compression_threshold;   /* bytes */
-    sio_str initial_packet;              /* "4..."; p NULL: none */
+    sio_str initial_packet;              /* "4...", or bytes; p NULL: none */
+    bool initial_is_binary;
     size_t max_volatile; /* bytes that may wait where a volatile packet goes */
     int log_level;       /* the least that on_end() is called for; -1: none */
     /* <sio/hooks.h>; may be NULL */

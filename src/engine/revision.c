@@ -123,33 +123,44 @@ static int append_handshake(struct eng_session *s, struct grow *out)
     sio_str first = s->engine->options.initial_packet;
     int r = session_append_open(s, out);
 
-    if (r == SIO_OK && first.p)
-        r = grow_append_byte(out, EIO_SEPARATOR);
+    if (r < 0 || !first.p)
+        return r;
+    if (s->engine->options.initial_is_binary)
+        return eio_payload_append_binary(out, first);
+    r = grow_append_byte(out, EIO_SEPARATOR);
     return r == SIO_OK ? grow_append(out, first.p, first.n) : r;
 }
 
-static int append_handshake3(struct eng_session *s, struct grow *out)
+static int append_handshake3(struct eng_session *s, enum eio_form3 form,
+                             struct grow *out)
 {
-    sio_str first = s->engine->options.initial_packet;
+    const struct eng_options *o = &s->engine->options;
+    sio_str first = o->initial_packet;
     struct grow open;
     int r;
 
     grow_init(&open, ENG_OPEN_MAX);
     r = session_append_open(s, &open);
     if (r == SIO_OK)
-        r = append_text3(out, EIO_FORM3_TEXT, grow_str(&open));
+        r = append_text3(out, form, grow_str(&open));
     if (r == SIO_OK && first.p)
-        r = append_text3(out, EIO_FORM3_TEXT, first);
+        r = o->initial_is_binary ? eio_payload3_append_binary(out, form, first)
+                                 : append_text3(out, form, first);
     grow_free(&open);
     return r;
 }
 
 int revision_body_open(struct eng_session *s, struct eng_body *b)
 {
+    bool bytes = s->engine->options.initial_is_binary && s->v3 && !s->base64;
     int r;
 
     body_init(b, STR(""));
-    r = s->v3 ? append_handshake3(s, &b->made) : append_handshake(s, &b->made);
+    if (bytes)
+        b->type = BINARY_TYPE;
+    r = s->v3 ? append_handshake3(s, bytes ? EIO_FORM3_BINARY : EIO_FORM3_TEXT,
+                                  &b->made)
+              : append_handshake(s, &b->made);
     b->data = grow_str(&b->made);
     return r == SIO_OK ? body_done(s, b) : r;
 }

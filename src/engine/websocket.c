@@ -241,7 +241,8 @@ void websocket_handshake(struct engine *e, struct http_exchange *ex,
         s->ws->active = s->websocket = true;
         websocket_send(s->ws, WS_TEXT, grow_str(&open));
         if (e->options.initial_packet.p)
-            websocket_send(s->ws, WS_TEXT, e->options.initial_packet);
+            websocket_send_message(s->ws, e->options.initial_is_binary,
+                                   e->options.initial_packet, true);
         session_open(s, EIO_ON_OPEN_WEBSOCKET);
     }
     grow_free(&open);

@@ -251,6 +251,10 @@ static const char *check_rest(const sio_options *o)
     if (o->initial_packet &&
         !utf8_valid(o->initial_packet, strlen(o->initial_packet)))
         return "initial_packet: must be valid UTF-8";
+    if (o->initial_binary && o->initial_packet)
+        return "initial_packet, initial_binary: one of them";
+    if (!o->initial_binary && o->initial_binary_size)
+        return "initial_binary_size: without initial_binary";
     if (o->client_dir && access(o->client_dir, R_OK | X_OK) < 0)
         return "client_dir: is no folder that can be read";
     if ((int)o->log_level < SIO_LOG_ERROR || (int)o->log_level > SIO_LOG_DEBUG)

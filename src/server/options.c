@@ -128,6 +128,23 @@ static sio_str copy_message(struct arena *a, const char *text, int *r)
     return (sio_str){ at, n + 1 };
 }
 
+/* The first message of every session. */
+static sio_str copy_initial(struct arena *a, const sio_options *o, int *r)
+{
+    size_t n = o->initial_binary_size;
+    char *at;
+
+    if (!o->initial_binary)
+        return copy_message(a, o->initial_packet, r);
+    at = arena_alloc(a, n + 1);
+    if (!at) {
+        *r = SIO_E_NOMEM;
+        return (sio_str){ NULL, 0 };
+    }
+    memcpy(at, o->initial_binary, n);
+    return (sio_str){ at, n };
+}
+
 static const sio_str *copy_list(struct arena *a, const char *const *texts,
                                 size_t count, int *r)
 {
@@ -262,7 +279,8 @@ int options_for_engine(const sio_options *o, struct arena *strings,
         .on_headers = o->on_headers,
         .on_connection_error = o->on_connection_error,
         .hook_user = o->hook_user,
-        .initial_packet = copy_message(strings, o->initial_packet, &r),
+        .initial_packet = copy_initial(strings, o, &r),
+        .initial_is_binary = o->initial_binary != NULL,
     };
     out->allowed_origins =
         copy_list(strings, o->allowed_origins, o->allowed_origin_count, &r);

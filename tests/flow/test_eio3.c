@@ -144,6 +144,35 @@ static void test_handshake(void)
     close_echo();
 }
 
+static void test_initial_bytes(void)
+{
+    static const char octets[] = "\x00\x01\x01\x08\xff"
+                                 "0{";
+    static const char message[] = "\x01\x04\xff\x04\x01\x02\x03";
+    sio_options o = allowing();
+    const char *body;
+    int fd;
+
+    o.initial_binary = "\1\2\3";
+    o.initial_binary_size = 3;
+    open_with(&o);
+    T_CASE("2.4 the initial packet of bytes: octets");
+    body = world_get(&w, "EIO=3&transport=polling");
+    CHECK(strstr(w.got, "application/octet-stream"), "got %s", w.got);
+    CHECK(memcmp(body, octets, sizeof octets - 1) == 0, "got %s", body);
+    CHECK(memmem(body, 200, message, sizeof message - 1), "got %s", body + 1);
+    T_CASE("2.4 the initial packet of bytes: base64");
+    CHECK_MATCH(world_get(&w, "EIO=3&transport=polling&b64=1"),
+                "118:0{*}6:b4AQID");
+    world_advance(&w, 60000);
+    T_CASE("2.4 the initial packet of bytes: WebSocket");
+    fd = world_websocket(&w, "EIO=3&transport=websocket");
+    CHECK_FRAMES(&w, fd, "T:0{*}|B:04010203|");
+    world_hang_up(&w, fd);
+    world_check_empty(&w);
+    world_close(&w);
+}
+
 static void test_initial_packet(void)
 {
     sio_options o = allowing();
@@ -161,6 +190,7 @@ static void test_initial_packet(void)
     world_hang_up(&w, fd);
     world_check_empty(&w);
     world_close(&w);
+    test_initial_bytes();
 }
 
 static void test_revision_must_match(void)

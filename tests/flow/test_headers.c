@@ -288,6 +288,21 @@ static void test_initial_packet(struct world *w)
     CHECK_FRAMES(w, fd, "T:0{*}|T:4faster!|");
     world_hang_up(w, fd);
     close_server(w);
+
+    T_CASE("2.4 initial packet of bytes, polling and WebSocket");
+    sio_options_init(&o);
+    o.initial_binary = "\1\2\3";
+    o.initial_binary_size = 3;
+    CHECK(world_open(w, &o), "no server");
+    CHECK_MATCH(world_get(w, "EIO=4&transport=polling"), "0{*}\x1e"
+                                                         "bAQID");
+    fd = world_websocket(w, "EIO=4&transport=websocket&b64=1");
+    CHECK_FRAMES(w, fd, "T:0{*}|T:bAQID|");
+    world_hang_up(w, fd);
+    fd = world_websocket(w, "EIO=4&transport=websocket");
+    CHECK_FRAMES(w, fd, "T:0{*}|B:010203|");
+    world_hang_up(w, fd);
+    close_server(w);
 }
 
 static void test_wrong_options(struct world *w)

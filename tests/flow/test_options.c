@@ -48,6 +48,8 @@ static void ask(sio_http_call *call, void *user)
     X(unmatched_status, o->unmatched_status = 399)                            \
     X(unmatched_status, o->unmatched_status = 600)                            \
     X(initial_packet, o->initial_packet = "\xff")                             \
+    X(initial_binary, o->initial_packet = "a"; o->initial_binary = "b")       \
+    X(initial_binary_size, o->initial_binary_size = 1)                        \
     X(client_dir, o->client_dir = "no/such/folder")                           \
     X(cors_reflect, o->cors_origin = "*"; o->cors_reflect = true)             \
     X(cors_origins, o->cors_origin = "*"; o->cors_origins = origins)          \
