@@ -14,12 +14,14 @@ build='gcc g++ make binutils pkg-config libevent-dev libssl-dev
        libhttp-parser-dev libcjson-dev uthash-dev zlib1g-dev libbrotli-dev'
 checks='clang clang-format libclang-rt-14-dev openssl valgrind'
 browser='chromium' # without it the browser tests are skipped, not failed
-# Without these the tests behind proxies are skipped.
+# Without these the tests behind proxies are skipped, and those with Python's
+# client.
 proxies='nginx-light libnginx-mod-stream haproxy openssl'
+python='python3-socketio python3-aiohttp python3-requests python3-websocket'
 
 case ${1-} in
 all) packages="$build $checks" ;;
-demo) packages=$build browser='' proxies='' ;;
+demo) packages=$build browser='' proxies='' python='' ;;
 *)
     echo 'usage: setup.sh all|demo' >&2
     exit 2
@@ -98,6 +100,9 @@ if command -v dpkg-query >/dev/null; then
         set -- $(missing $proxies)
         [ $# -eq 0 ] || install_proxies "$@" ||
             echo "setup: could not install $*: tests behind proxies are skipped"
+        set -- $(missing $python)
+        [ $# -eq 0 ] || install "$@" ||
+            echo "setup: could not install $*: the Python client is not tested"
     }
 else
     echo "setup: no dpkg here; these have to be there already:" "$packages"

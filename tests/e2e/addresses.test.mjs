@@ -196,5 +196,5 @@ test("maxPerAddress: another address is let in, a trusted proxy any number of ti
   for (const agent of agents) agent.destroy();
   await until("the first address is free again", async () => (await http(server, { query: { EIO: 4, transport: "polling" } })
     .catch(() => ({}))).status === 200);
-  await server.stop();
+  await server.stop({ abandoned: true });
 });

@@ -95,7 +95,7 @@ for (const method of ["PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"]) {
   });
 }
 
-check("S20: another path: 404", async () => {
+check("S20, S198: another path: 404", async () => {
   assert.equal((await http(server, { path: "/elsewhere" })).status, 404);
   assert.equal((await http(server, { path: "/socket.iox/", query: { EIO: 4, transport: "polling" } })).status, 404);
 });

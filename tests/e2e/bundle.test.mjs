@@ -11,41 +11,66 @@ import { http, PEER_IS_NODE, TestServer } from "./harness.mjs";
 
 const DIST = "node_modules/socket.io/client-dist";
 const VERSION = JSON.parse(readFileSync("node_modules/socket.io/package.json")).version;
-const SCRIPTS = ["socket.io.js", "socket.io.min.js", "socket.io.msgpack.min.js", "socket.io.esm.min.js"];
+// What of the checklist each stands for: plain, and with a query.
+const FILES = {
+  "socket.io.js": "S1, S18, S190, S2, S191",
+  "socket.io.js.map": "S3, S192",
+  "socket.io.min.js": "S4, S193",
+  "socket.io.min.js.map": "S5, S194",
+  "socket.io.msgpack.min.js": "S9, S195",
+  "socket.io.msgpack.min.js.map": "S10, S196",
+  "socket.io.esm.min.js": "S11",
+  "socket.io.esm.min.js.map": "S12",
+};
 const CODINGS = [
-  ["identity", undefined, (bytes) => bytes],
   ["gzip", "gzip", gunzipSync],
   ["deflate", "deflate", inflateSync],
-  ["br", "br", brotliDecompressSync],
-  ["gzip,br,deflate", "gzip", gunzipSync],
+  ["br", "br", brotliDecompressSync, "S7, "],
+  ["gzip,br,deflate", "gzip", gunzipSync, "S6, "],
 ];
 const server = await TestServer.start({ client: DIST });
-const get = (name, headers) => http(server, { path: `/socket.io/${name}`, query: { v: 1 }, headers });
+const get = (name, headers, query = { v: 1 }) => http(server, { path: `/socket.io/${name}`, query, headers });
 
-for (const name of SCRIPTS.flatMap((script) => [script, `${script}.map`])) {
-  for (const [accept, coding, undo] of CODINGS) {
-    test(`E205 E206: ${name}, accept-encoding: ${accept}`, async () => {
-      const { status, headers, bytes } = await get(name, { "accept-encoding": accept });
-      assert.equal(status, 200);
-      assert.equal(headers["content-encoding"], coding);
-      assert.equal(headers.etag, `"${VERSION}"`);
-      assert.equal(headers["x-sourcemap"], undefined);
-      assert.match(headers["content-type"], name.endsWith(".map") ? /^application\/json/ : /^application\/javascript/);
-      const plain = readFileSync(`${DIST}/${name}`);
+// What every answer with the file has; the file, as it came.
+function checked(name, { status, headers, bytes }, coding) {
+  assert.equal(status, 200);
+  assert.equal(headers["content-encoding"], coding);
+  assert.equal(headers.etag, `"${VERSION}"`);
+  assert.equal(headers["x-sourcemap"], undefined);
+  assert.equal(headers["content-type"], `application/${name.endsWith(".map") ? "json" : "javascript"}; charset=utf-8`);
+  return bytes;
+}
+
+for (const [name, numbers] of Object.entries(FILES)) {
+  const plain = readFileSync(`${DIST}/${name}`);
+
+  test(`${numbers}: ${name}, with and without a query`, async () => {
+    for (const query of [{}, { v: 1 }])
+      assert.ok(checked(name, await get(name, {}, query)).equals(plain), "not the file");
+  });
+
+  for (const [accept, coding, undo, items = ""] of CODINGS) {
+    test(`${items}E205 E206: ${name}, accept-encoding: ${accept}`, async () => {
+      const bytes = checked(name, await get(name, { "accept-encoding": accept }), coding);
       assert.ok(undo(bytes).equals(plain), "not the file");
-      if (coding && !PEER_IS_NODE) assert.ok(bytes.length < plain.length / 2, `${bytes.length} of ${plain.length} bytes`);
+      if (!PEER_IS_NODE) assert.ok(bytes.length < plain.length / 2, `${bytes.length} of ${plain.length} bytes`);
     });
   }
 }
 
-test("E208: 304 for the ETag, strong and weak, whatever the coding", async () => {
+test("S200: another ETag: 200, with the one of today", async () => {
+  for (const tag of ['"4.0.0"', 'W/"0"', "*"])
+    checked("socket.io.js", await get("socket.io.js", { "if-none-match": tag }));
+});
+
+test("S13, S14, S199, E208: 304 for the ETag, strong and weak, whatever the coding", async () => {
   for (const tag of [`"${VERSION}"`, `W/"${VERSION}"`]) {
     const { status, body } = await get("socket.io.js", { "if-none-match": tag, "accept-encoding": "br" });
     assert.deepEqual([status, body], [304, ""]);
   }
 });
 
-test("E209: other files of the folder are not there", async () => {
+test("S19, E209: other files of the folder are not there", async () => {
   for (const name of ["socket.io.esm.js", "package.json", "../package.json"])
     assert.equal((await get(name, {})).status, 400);
 });

@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
@@ -18,6 +18,8 @@ const PNG = Buffer.from("89504e470d0a1a0a0000000d49484452", "hex");
 
 const chat = await startProgram(PROGRAM, ["0"], LINE);
 const port = Number(chat.match[1]);
+const descriptors = () => readdirSync(`/proc/${chat.pid}/fd`).length;
+const atFirst = descriptors();
 const clients = [];
 
 // Somebody in the chat; `welcome` and `people` are what came with it.
@@ -279,6 +281,7 @@ test("chat: typing is passed on, and only true and false", async () => {
 
 test("chat: exactly one line was printed, and it ends with status 0", async () => {
   leaveAll();
+  await until("every connection is closed", () => descriptors() <= atFirst, 10000);
   await chat.stop();
   assert.equal(chat.stdout, "");
 });

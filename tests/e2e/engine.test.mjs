@@ -9,7 +9,7 @@ import { after, test } from "node:test";
 import { Socket as Engine4 } from "engine.io-client";
 import engine3 from "engine.io-client-3";
 import { WebSocket } from "ws";
-import { BUILD, collect, next, PEER_IS_NODE, raw, startProgram, until } from "./harness.mjs";
+import { BUILD, collect, next, PEER_IS_NODE, raw, startProgram, until, untilNothingIsLeft } from "./harness.mjs";
 
 if (PEER_IS_NODE) process.exit(0); // the server is a program of ours
 
@@ -66,9 +66,10 @@ const closed = async (client) => (await next(client, "close"))[0];
 const text = (data) => (typeof data === "string" ? data : Buffer.from(data).toString("hex"));
 
 const server = await Server.start();
-after(() => {
+after(async () => {
   for (const client of clients) client.close();
-  return server.stop();
+  await untilNothingIsLeft(server);
+  await server.stop();
 });
 
 const ways = [];
@@ -264,6 +265,10 @@ for (const revision of [4, 3]) {
     await server.said(other.tag, "sent there");
     assert.ok(!server.says(`silent${revision}`).includes("sent never"));
     other.close();
+    const [, sid] = /"sid":"([^"]+)"/.exec(answer);
+    const end = revision === 3 ? "1:1" : "1";
+    await raw(server, `POST /engine.io/?EIO=${revision}&transport=polling&sid=${sid} HTTP/1.1\r\nHost: x\r\n` +
+      `Connection: close\r\nContent-Type: text/plain\r\nContent-Length: ${end.length}\r\n\r\n${end}`);
   });
 }
 

@@ -20,8 +20,9 @@ const every = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
 
 // Each row travels to the server and back; it has to come back deeply equal.
 const ROWS = {
-  "S79: several arguments, array": ["1", "2", [3]],
-  "no arguments": [],
+  "S79, S83, S103, S104: several arguments, array": ["1", "2", [3]],
+  "S100: two numbers": [1, 2],
+  "S102: no arguments": [],
   "S81: null": [null],
   "S222: false, true, 0, -1.5, 1e21": [false, true, 0, -1.5, 1e21],
   "integers up to 2^53 - 1": [Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER],
@@ -35,10 +36,11 @@ const ROWS = {
   "deep nesting": [JSON.parse("[".repeat(500) + "]".repeat(500))],
   "keys that JavaScript knows": [JSON.parse('{"__proto__":1,"constructor":2,"toString":3}')],
   "what looks like a placeholder": [{ _placeholder: false, num: 0 }],
-  "S85: binary": [bytes(1, 2, 3)],
+  "S85, S106, S107, S108: binary": [bytes(1, 2, 3)],
+  "S105: binary and two numbers": [bytes(1, 2, 3), 1, 2],
   "all byte values": [every],
   "empty binary": [bytes()],
-  "S86: mixed and nested binary": ["x", bytes(1), [bytes(2, 3), { a: { b: bytes(4) } }], null, bytes(5)],
+  "S86, S88: mixed and nested binary": ["x", bytes(1), [bytes(2, 3), { a: { b: bytes(4) } }], null, bytes(5)],
   "ten attachments, the most a client takes": [Array.from({ length: 10 }, (_, i) => Buffer.alloc(i, i))],
   "same buffer twice": [every, every],
 };
@@ -60,11 +62,11 @@ for (const [way, options] of Object.entries(WAYS)) {
       client.emit("echo", ...args);
       assert.deepEqual(await next(client, "echo"), args);
 
-      // S103, S105, S108: the server acknowledges.
+      // The server acknowledges.
       assert.deepEqual(await new Promise((resolve) =>
         client.emit("ack", ...args, (...all) => resolve(all))), args);
 
-      // S104, S106, S107: the client acknowledges.
+      // The client acknowledges.
       let asked;
       client.once("question", (...all) => {
         const reply = all.pop();
@@ -148,6 +150,14 @@ test("S80, CVE-2024-38355: events named message, error, __proto__ and '' are ord
   client.emit("__proto__", 1);
   client.emit("", 1);
   assert.equal(await client.emitWithAck("ack", "alive"), "alive");
+  client.disconnect();
+});
+
+test("S99: what the server sends as message arrives as message", async () => {
+  const client = await server.connect();
+  const came = next(client, "message");
+  client.emit("send", { from: "io", to: [client.id] }, "message", "a");
+  assert.deepEqual(await came, ["a"]);
   client.disconnect();
 });
 

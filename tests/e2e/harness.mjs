@@ -9,10 +9,12 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { io } from "socket.io-client";
 
@@ -50,11 +52,11 @@ export function next(emitter, event, ms = 5000) {
   return within(ms, `"${event}"`, came).finally(() => emitter.off(event, listener));
 }
 
-// Until `check` is true: for what has no event of its own.
+// Until `check` is true: for what has no event of its own. `what` as above.
 export async function until(what, check, ms = 5000) {
   const end = Date.now() + ms * PATIENCE;
   while (!(await check())) {
-    assert.ok(Date.now() < end, `not within ${ms * PATIENCE} ms: ${what}`);
+    assert.ok(Date.now() < end, `not within ${ms * PATIENCE} ms: ${typeof what === "function" ? what() : what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
@@ -76,15 +78,23 @@ export function collect(emitter, event) {
 
 // ------------------------------------------------------------------ processes
 
-// A program that prints one line of the form `pattern` once it is up.
+let programs = 0;
+
+// A program that prints one line of the form `pattern` once it is up. Whatever
+// it listens on, servers of ours tell their counters on a socket of their own.
 export async function startProgram(command, args, pattern, how = {}) {
-  const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], ...how });
+  const counters = join(tmpdir(), `sio-counters-${process.pid}-${++programs}`);
+  const env = { ...process.env, ...how.env, SIO_COUNTERS: counters };
+  const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], ...how, env });
   const ended = new Promise((resolve) => child.once("close", (code, signal) => resolve({ code, signal })));
-  const program = { child, pid: child.pid, ended, stdout: "", stderr: "" };
+  const program = { child, pid: child.pid, ended, counters, stdout: "", stderr: "" };
   child.stderr.on("data", (data) => (program.stderr += data));
   // It does not keep a finished (or failed) test file from ending.
   for (const handle of [child, child.stdout, child.stderr]) handle.unref();
-  process.once("exit", () => child.kill("SIGKILL"));
+  process.once("exit", () => {
+    child.kill("SIGKILL");
+    rmSync(counters, { force: true });
+  });
 
   const lines = createInterface({ input: child.stdout });
   const line = await within(10000, `line from ${command}`, Promise.race([
@@ -111,8 +121,27 @@ export async function startProgram(command, args, pattern, how = {}) {
   return program;
 }
 
+// Once all clients have left, a server has nothing left of them: every counter
+// of live objects and queued bytes is zero. Asked over HTTP, with a connection
+// and a request that are not counted. Node's server does not count so much.
+export async function untilNothingIsLeft({ program }) {
+  if (PEER_IS_NODE) return;
+  let left;
+  const none = { connections: 0, requests: 0, sessions: 0, websockets: 0, sockets: 0, rooms: 0, pending_acks: 0, queued_bytes: 0 };
+  await until(() => `nothing is left of the clients, but there is ${left}`, async () => {
+    const answer = await http({ socketPath: program.counters }, { path: "/counters" }).catch((error) => (left = error.message, null));
+    if (!answer) return false; // no place for one more connection yet
+    const { refused, handshakes, ...alive } = JSON.parse(answer.body);
+    alive.connections--;
+    alive.requests--;
+    left = JSON.stringify(alive);
+    return left === JSON.stringify(none);
+  }, 8000);
+}
+
 export class TestServer {
   #clients = [];
+  polling = []; // sessions spoken by hand
 
   static async start(options = {}, port = 0) {
     const args = Object.entries({ parser: PARSER, ...options }).map(([name, value]) => `${name}=${value}`);
@@ -156,8 +185,13 @@ export class TestServer {
     this.#clients = [];
   }
 
-  async stop() {
+  // The end of a test: its clients leave, nothing is left of them, and the
+  // process ends in good order. `abandoned`: the test leaves sessions behind
+  // that only their ping timeout would end.
+  async stop({ abandoned = false } = {}) {
     this.closeClients();
+    await Promise.all(this.polling.map((session) => session.post("1").catch(() => {})));
+    if (!abandoned) await untilNothingIsLeft(this);
     await this.program.stop();
   }
 
@@ -182,7 +216,7 @@ export function http(server, { method = "GET", path = "/socket.io/", query = {},
   const search = new URLSearchParams(query).toString();
   const target = search ? `${path}?${search}` : path;
   return within(8000, `answer to ${method} ${target}`, new Promise((resolve, reject) => {
-    const req = request({ host: "127.0.0.1", port: server.port, method, path: target, headers, agent }, (res) => {
+    const req = request({ host: "127.0.0.1", port: server.port, socketPath: server.socketPath, method, path: target, headers, agent }, (res) => {
       const chunks = [];
       res.on("data", (chunk) => chunks.push(chunk));
       res.on("end", () => {
@@ -206,6 +240,7 @@ export class Polling {
     assert.equal(body[0], "0");
     session.handshake = JSON.parse(body.slice(1));
     session.query = { EIO: 4, transport: "polling", sid: session.handshake.sid };
+    server.polling?.push(session);
     if (connect) {
       await session.post("40");
       assert.match((await session.poll()).body, /^40\{"sid":"[\w-]{20}"\}(\x1e2)?$/);

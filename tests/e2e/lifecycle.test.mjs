@@ -207,6 +207,41 @@ for (const transports of WAYS) {
   });
 }
 
+test("S77: broken off and connected again by hand: one connect", async () => {
+  const client = await server.connect();
+  const connects = collect(client, "connect");
+  const left = next(client, "disconnect");
+  client.io.engine.close();
+  await left;
+  client.connect();
+  await connects.until(1);
+  await client.emitWithAck("ack");
+  assert.equal(connects.length, 1);
+  server.closeClients();
+});
+
+test("S78: a server that has closed: the attempts end once", async () => {
+  const other = await TestServer.start();
+  const client = await other.connect("/", { reconnection: true, reconnectionAttempts: 2, reconnectionDelay: 10 });
+  const attempts = collect(client.io, "reconnect_attempt");
+  const failures = collect(client.io, "reconnect_failed");
+  await other.program.stop();
+  await failures.until(1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual([attempts.length, failures.length], [2, 1]);
+});
+
+test("S27, S28: after closing the client is gone and the port can be listened on at once", async () => {
+  const other = await TestServer.start();
+  const clients = await Promise.all(WAYS.map((transports) => other.connect("/", { transports })));
+  const gone = Promise.all(clients.map((client) => next(client, "disconnect")));
+  await other.program.stop();
+  await gone;
+  const again = await TestServer.start({}, other.port);
+  assert.equal((await again.connect()).connected, true);
+  await again.stop();
+});
+
 test("E85, S31: a server that stops tells its clients, and its process ends in bounded time", async () => {
   const other = await TestServer.start();
   const clients = await Promise.all(WAYS.map((transports) => other.connect("/", { transports })));

@@ -193,7 +193,7 @@ describe("without a proxy", () => {
   before(async () => {
     server = await TestServer.start({ trust: "127.0.0.1", proxyProtocol: 1 });
   });
-  after(() => server.stop());
+  after(() => server.stop({ abandoned: true }));
 
   function ends(from, bytes) {
     const socket = connect({ port: server.port, host: "127.0.0.1", localAddress: from });

@@ -4,43 +4,50 @@
  *     e2e PORT|ADDRESS [option=value...]
  *
  * Listens on 127.0.0.1 or the address, prints "ready PORT", ends with status 0
- * on SIGTERM. Options: pingInterval pingTimeout connectTimeout upgradeTimeout
- * maxPayload transports=polling|websocket|both client=FOLDER trust=NETWORK
- * (again for more) forwarded=rfc7239|x proxyProtocol=1 unixMode=OCTAL
- * maxConnections maxPerAddress maxBuffered drain parser=json|msgpack|toy.
+ * on SIGTERM. GET /counters: what is alive. Options: pingInterval pingTimeout
+ * connectTimeout upgradeTimeout maxPayload transports=polling|websocket|both
+ * client=FOLDER trust=NETWORK (again for more) forwarded=rfc7239|x
+ * proxyProtocol=1 unixMode=OCTAL maxConnections maxPerAddress maxBuffered drain
+ * parser=json|msgpack|toy.
  *
- *     namespace  event                     what it does
- *     /          echo ...args              emits echo ...args
- *                ack ...args, ack          ack(...args)
- *                ack-thread arg, ack       ack(arg), from another thread
- *                burst n                   emits burst 0 .. burst n-1
- *                ask ms, event, ...args    asks this client; ack(error, ...)
- *                ask-room room, ms         asks a room "question"; the same
- *                join room, leave room     ack(sorted rooms)
- *                send how, event, ...args  how: {from: "io" or "socket", to:
- * [], except: [], volatile: bool} whoami                    ack({id, transport,
- * address, auth, query, header}) bye close sio_disconnect(socket, close) admit
- * lets in who waits at /slow count, stats              ack(sockets in /),
- * ack({...}) /admin     echo                      needs auth.token "secret"
- *     /slow      -                         a middleware waits for "admit"
- *     /          handshake, all ...args    ack(handshake); emits all ...args
- *                                          to every child
- *                set-data json             what fetch shows
- *                fetch room                ack([{id, rooms, data}, ...])
- *                move from, to             those in `from` join `to`
- *                clear from, room          those in `from` leave `room`
- *                kick room                 disconnects those in it
- *                namespaces                ack(dynamic ones there are)
- *     /dynamic-N by a regular expression   hello; auth.refuse is refused
- *     /ask-...   by a function             as who waits at /slow
- *     /watch     -                         gets gone (id, reason, nsp) and
- *                                          going (id, number of rooms)
+ *     "/"
+ *     echo ...args              emits echo ...args
+ *     ack ...args, ack          ack(...args)
+ *     ack-thread arg, ack       ack(arg), from another thread
+ *     burst n                   emits burst 0 .. burst n-1
+ *     ask ms, event, ...args    asks this client; ack(error, ...)
+ *     ask-room room, ms         asks a room "question"; the same
+ *     join room, leave room     ack(sorted rooms)
+ *     send how, event, ...args  how: {from: "io" or "socket", to: [],
+ *                               except: [], volatile: bool}
+ *     whoami                    ack({id, transport, address, auth, query,
+ *                               header})
+ *     bye close                 sio_disconnect(socket, close)
+ *     admit                     lets in who waits at /slow
+ *     count, stats              ack(sockets in /), ack({...})
+ *     handshake, all ...args    ack(handshake); emits all ...args to children
+ *     set-data json             what fetch shows
+ *     fetch room                ack([{id, rooms, data}, ...])
+ *     move from, to             those in `from` join `to`
+ *     clear from, room          those in `from` leave `room`
+ *     kick room                 disconnects those in it
+ *     namespaces                ack(dynamic ones there are)
+ *
+ *     others
+ *     /admin                    echo; needs auth.token "secret"
+ *     /slow                     a middleware waits for "admit"
+ *     /dynamic-N                a regular expression: hello; auth.refuse is
+ *                               refused
+ *     /ask-...                  a function: as who waits at /slow
+ *     /watch                    gets gone (id, reason, nsp) and going (id,
+ *                               number of rooms)
  *
  * SPDX-License-Identifier: MIT
  */
 #include <sio/sio.h>
 
 #include "tests/flow/toy.h"
+#include "tests/servers/counters.h"
 
 #include <cjson/cJSON.h>
 
@@ -735,6 +742,8 @@ int main(int argc, char **argv)
     rc = register_all();
     if (rc == SIO_OK)
         rc = register_more();
+    if (rc == SIO_OK)
+        rc = serve_counters(server);
     if (rc == SIO_OK)
         rc = listen_at(address);
     if (rc == SIO_OK) {

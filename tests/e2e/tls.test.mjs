@@ -23,7 +23,7 @@ const mutual = (clients) => ({ ...own, tlsCa: CERTS + "root.pem", tlsClients: cl
 const plain = await TestServer.start(own);
 const requested = await TestServer.start(mutual("request"));
 const required = await TestServer.start(mutual("require"));
-after(() => Promise.all([plain, requested, required].map((server) => server.stop())));
+after(() => Promise.all([plain, requested, required].map((server) => server.stop({ abandoned: true }))));
 
 const pem = { cert: file("client.pem"), key: file("client.key") };
 const pfx = { pfx: file("client.p12"), passphrase: "secret" };

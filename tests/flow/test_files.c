@@ -346,7 +346,7 @@ static void test_not_of_bundle(void)
     world_check_empty(&w);
     world_close(&w);
 
-    T_CASE("E209 without client_dir there is no bundle");
+    T_CASE("S15 E209 without client_dir there is no bundle");
     CHECK(world_open(&w, NULL), "no server");
     CHECK_MATCH(get("/socket.io/socket.io.js"), "HTTP/1.1 400 *{\"code\":0,*");
     CHECK_MATCH(get("/"), "HTTP/1.1 404 *Content-Length: 0\r\n*\r\n\r\n");
@@ -390,7 +390,7 @@ static void test_bundle_requests(void)
     world_check_empty(&w);
     world_close(&w);
 
-    T_CASE("E207 the bundle has the CORS fields");
+    T_CASE("S8 E207 the bundle has the CORS fields");
     open_server(NULL, "http://a.b");
     CHECK_MATCH(get("/socket.io/socket.io.js"),
                 "HTTP/1.1 200 OK\r\n*Access-Control-Allow-Origin: http://a.b"

@@ -130,7 +130,7 @@ static void test_broadcast(void)
     size_t before, after;
     sio_stats s;
 
-    T_CASE("%d idle clients, one broadcast, all leave", count);
+    T_CASE("S158 %d idle clients, one broadcast, all leave", count);
     CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, parking) == 0, "no socketpair");
     CHECK(world_open(&w, NULL) && sio_of(w.server, "/"), "no server");
     before = world_memory();

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "tests/servers/conformance.h"
+#include "tests/servers/counters.h"
 #include "tests/servers/later.h"
 #include "tests/servers/values.h"
 
@@ -333,7 +334,8 @@ static int run(const struct settings *settings, unsigned port)
     server_options(settings, &options);
     options.allow_request = allow;
     server = sio_server_new(&options);
-    if (!server || register_all(server) != SIO_OK)
+    if (!server || serve_counters(server) != SIO_OK ||
+        register_all(server) != SIO_OK)
         return 1;
     return run_server(server, port);
 }

@@ -9,23 +9,22 @@
  * SPDX-License-Identifier: MIT
  */
 #include "tests/servers/conformance.h"
+#include "tests/servers/counters.h"
 #include "tests/servers/later.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct role *const roles[] = {
-    &protocol_eio, &protocol_sio, &client_eio, &client_sio,
-    &eio_echo,     &eio_events,   &http_hooks, &ws_echo,
+    &protocol_eio, &protocol_sio, &client_eio, &client_sio, &eio_echo,
+    &eio_events,   &http_hooks,   &ws_echo,    &contract,
 };
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
-
-/* Of every role; without tlsCert it is plain. */
-static sio_tls_options tls_options;
-static sio_listen_options listening;
 
 static void on_log(void *user, sio_log_level level, const char *message)
 {
@@ -55,9 +54,36 @@ void server_options(const struct settings *settings, sio_options *options)
 sio_server *new_server(const struct settings *settings)
 {
     sio_options options;
+    sio_server *server;
 
     server_options(settings, &options);
-    return sio_server_new(&options);
+    server = sio_server_new(&options);
+    if (server && serve_counters(server) != SIO_OK) {
+        sio_server_free(server);
+        return NULL;
+    }
+    return server;
+}
+
+/* How every role listens: with TLS when the command line says so. */
+static sio_listen_options listening;
+
+static bool set_up_tls(const struct settings *settings)
+{
+    sio_tls_options options;
+    char why[SIO_TLS_WHY];
+
+    sio_listen_options_init(&listening);
+    if (!settings->tls_cert || !*settings->tls_cert)
+        return true;
+    sio_tls_options_init(&options);
+    options.certificate = settings->tls_cert;
+    if (settings->tls_key && *settings->tls_key)
+        options.key = settings->tls_key;
+    listening.tls = sio_tls_new(&options, why, sizeof why);
+    if (!listening.tls)
+        fprintf(stderr, "conformance: %s\n", why);
+    return listening.tls != NULL;
 }
 
 static int listen_on_both(sio_server *server, unsigned port)
@@ -77,11 +103,20 @@ static int listen_on_both(sio_server *server, unsigned port)
     return r;
 }
 
+/* Nobody has connected yet. */
+static void end_early(int number)
+{
+    (void)number;
+    _exit(0);
+}
+
 int run_server(sio_server *server, unsigned port)
 {
     int r = listen_on_both(server, port);
 
     if (r == SIO_OK) {
+        /* "ready" may be answered by SIGTERM before sio_run() listens to it. */
+        signal(SIGTERM, end_early);
         printf("ready %u\n", sio_port(server));
         fflush(stdout);
         r = sio_run(server);
@@ -118,32 +153,7 @@ static bool parse_number(const char *text, unsigned long max,
     return true;
 }
 
-/* "tlsCert=FILE" or "tlsKey=FILE". */
-static bool parse_tls_setting(const char *arg)
-{
-    if (strncmp(arg, "tlsCert=", 8) == 0)
-        tls_options.certificate = arg + 8;
-    else if (strncmp(arg, "tlsKey=", 7) == 0)
-        tls_options.key = arg + 7;
-    else
-        return false;
-    return true;
-}
-
-static bool use_tls(void)
-{
-    char why[SIO_TLS_WHY] = "";
-
-    if (!tls_options.certificate)
-        return true;
-    listening.tls = sio_tls_new(&tls_options, why, sizeof why);
-    if (!listening.tls)
-        fprintf(stderr, "conformance: %s\n", why);
-    return listening.tls != NULL;
-}
-
-/* One "name=value". */
-static bool parse_setting(struct settings *settings, const char *arg)
+static bool parse_number_setting(struct settings *settings, const char *arg)
 {
     static const struct {
         const char *name;
@@ -168,6 +178,32 @@ static bool parse_setting(struct settings *settings, const char *arg)
     return false;
 }
 
+static bool parse_text_setting(struct settings *settings, const char *arg)
+{
+#define X(name, field)                                       \
+    if (strncmp(arg, name "=", sizeof(name "=") - 1) == 0) { \
+        settings->field = arg + sizeof(name "=") - 1;        \
+        return true;                                         \
+    }
+    TEXT_SETTINGS(X)
+#undef X
+    return false;
+}
+
+/* What a later library can do: NULL, or what is asked for too early. */
+static const char *not_yet(const struct settings *s)
+{
+    if (s->recovery > 0)
+        return "recovery";
+    if (s->loops > 1)
+        return "loops";
+    if (s->redis && *s->redis)
+        return "redis";
+    if (s->adapter && strcmp(s->adapter, "classic") != 0)
+        return "adapter";
+    return NULL;
+}
+
 static int usage(const char *what, const char *arg)
 {
     fprintf(stderr,
@@ -180,8 +216,9 @@ static int usage(const char *what, const char *arg)
     fprintf(stderr, "\noptions:");
 #define X(name, field) fprintf(stderr, " %s", name);
     SETTINGS(X)
+    TEXT_SETTINGS(X)
 #undef X
-    fprintf(stderr, " tlsCert tlsKey\n");
+    fprintf(stderr, "\n");
     return 2;
 }
 
@@ -190,10 +227,8 @@ int main(int argc, char **argv)
     const struct role *role;
     struct settings settings;
     unsigned long port;
-    int r;
+    int status;
 
-    sio_tls_options_init(&tls_options);
-    sio_listen_options_init(&listening);
     if (argc < 3)
         return usage("too few arguments", "ROLE and PORT are needed");
     role = find_role(argv[1]);
@@ -203,11 +238,14 @@ int main(int argc, char **argv)
         return usage("not a port", argv[2]);
     settings = role->defaults;
     for (int i = 3; i < argc; i++)
-        if (!parse_tls_setting(argv[i]) && !parse_setting(&settings, argv[i]))
+        if (!parse_number_setting(&settings, argv[i]) &&
+            !parse_text_setting(&settings, argv[i]))
             return usage("unknown option or bad value", argv[i]);
-    if (!use_tls())
+    if (not_yet(&settings))
+        return usage("not supported with this value", not_yet(&settings));
+    if (!set_up_tls(&settings))
         return 1;
-    r = role->run(&settings, (unsigned)port);
+    status = role->run(&settings, (unsigned)port);
     sio_tls_free(listening.tls);
-    return r;
+    return status;
 }

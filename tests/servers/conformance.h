@@ -17,12 +17,22 @@
     X("maxPayload",     max_payload)     /* bytes */ \
     X("deflate",        deflate)         /* 1: permessage-deflate */ \
     X("eio3",           eio3)            /* 1: clients of Engine.IO 3 */ \
-    X("unmatched",      unmatched)       /* status of what matches nothing */
+    X("unmatched",      unmatched)       /* status of what matches nothing */ \
+    X("recovery",       recovery)        /* ms; 0: off */ \
+    X("loops",          loops)           /* 0 or 1: one */
+#define TEXT_SETTINGS(X)                                       \
+    X("tlsCert", tls_cert) /* PEM files; empty: none */         \
+    X("tlsKey",  tls_key)                                      \
+    X("redis",   redis)    /* host:port; empty: none */         \
+    X("adapter", adapter)  /* classic, sharded or streams */
 /* clang-format on */
 
 struct settings {
 #define X(name, field) uint32_t field;
     SETTINGS(X)
+#undef X
+#define X(name, field) const char *field;
+    TEXT_SETTINGS(X)
 #undef X
 };
 
@@ -34,12 +44,13 @@ struct role {
 };
 
 extern const struct role protocol_sio, protocol_eio, client_eio, client_sio,
-    eio_echo, eio_events, http_hooks, ws_echo;
+    eio_echo, eio_events, http_hooks, ws_echo, contract;
 
 /* The options that these settings mean, with CORS for everybody. */
 void server_options(const struct settings *settings, sio_options *options);
 
-/* A server of these options (NULL: the log has said why) ... */
+/* A server of these options, with GET /counters (NULL: the log has said why)
+ * ... */
 sio_server *new_server(const struct settings *settings);
 /* ... and its life: listens on 127.0.0.1 and ::1, runs, is freed. Returns the
  * exit status. */

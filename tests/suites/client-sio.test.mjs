@@ -93,7 +93,7 @@ for (const transports of WAYS) {
     assert.deepEqual(texts.flat(), ["てすと", "Я Б Г Д Ж Й", "Ä ä Ü ü ß", "utf8 — string", "utf8 — string"]);
   });
 
-  test(`S236 S237 S238 S239: binary from the server, to it, inside an object, in order (${way})`, async () => {
+  test(`S87 S236 S237 S238 S239: binary from the server, to it, inside an object, in order (${way})`, async () => {
     const socket = connect();
     socket.emit("doge");
     assert.equal(Buffer.from((await next(socket, "doge"))[0]).toString(), "asdfasdf");

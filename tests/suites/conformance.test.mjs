@@ -44,7 +44,7 @@ const handshake = (host, port) =>
     `a handshake with ${host}`,
   );
 
-test("conformance: serves 127.0.0.1, localhost and ::1, and ends on SIGTERM", async () => {
+test("S21 S22 conformance: serves 127.0.0.1, localhost and ::1, and ends on SIGTERM", async () => {
   const server = await conformance("protocol-sio");
   for (const host of ["127.0.0.1", "localhost", "::1"])
     assert.equal(await handshake(host, server.port), 200, host);
