@@ -84,6 +84,12 @@ SIO_API int sio_on_new_namespace(sio_server *server, sio_new_namespace_fn fn,
 SIO_API sio_namespace *sio_find_namespace(const sio_server *server,
                                           const char *name);
 
+/* Call fn for each namespace that is there, parents apart, in no order; fn must
+ * not make any. Returns how many. Loop thread. */
+SIO_API size_t sio_each_namespace(const sio_server *server,
+                                  void (*fn)(sio_namespace *nsp, void *user),
+                                  void *user);
+
 /* The parent whose rule has made it; NULL: none. Any thread. */
 SIO_API sio_namespace *sio_parent_of(const sio_namespace *nsp);
 

@@ -27,6 +27,20 @@ int sio_on_new_namespace(sio_server *server, sio_new_namespace_fn fn,
     return so_handler_add(&server->hub.on_namespace, (void (*)(void))fn, user);
 }
 
+size_t sio_each_namespace(const sio_server *server,
+                          void (*fn)(sio_namespace *nsp, void *user),
+                          void *user)
+{
+    const struct map *all = &server->hub.namespaces;
+    struct map_node *next;
+
+    for (struct map_node *it = map_first(all); it; it = next) {
+        next = map_next(it);
+        fn(container_of(it, sio_namespace, node), user);
+    }
+    return map_count(all);
+}
+
 sio_namespace *sio_find_namespace(const sio_server *server, const char *name)
 {
     return so_namespace_find(&server->hub, str_of(name));

@@ -19,7 +19,7 @@
 struct person *people;
 
 static sio_server *server;
-static sio_namespace *root, *watch, *admin;
+static sio_namespace *root, *watch, *admin, *rooms;
 
 /* --------------------------------------------------------- coming and going */
 
@@ -123,15 +123,6 @@ static void on_bye(sio_socket *socket, sio_event *event, void *user)
 /* ---------------------------------------------------------- what is there --
  */
 
-/* Dynamic namespaces are to be added here once the library has them. */
-static void on_namespaces(sio_socket *socket, sio_event *event, void *user)
-{
-    static const char names[] = "[\"/\",\"/admin\",\"/watch\"]";
-
-    (void)socket, (void)user;
-    sio_ack(event, sio_raw_json(names, sizeof names - 1));
-}
-
 static void on_whoami(sio_socket *socket, sio_event *event, void *user)
 {
     (void)user;
@@ -171,14 +162,16 @@ static int register_all(void)
     root = sio_of(server, "/");
     watch = sio_of(server, "/watch");
     admin = sio_of(server, "/admin");
-    if (!root || !watch || !admin)
+    rooms = sio_of_regex(server, "^/room-[0-9]+$");
+    if (!root || !watch || !admin || !rooms)
         return SIO_E_NOMEM;
     if ((r = register_common(root)) != SIO_OK ||
         (r = register_common(watch)) != SIO_OK ||
         (r = register_common(admin)) != SIO_OK ||
+        (r = register_common(rooms)) != SIO_OK ||
+        (r = contract_dynamic(server, root, rooms)) != SIO_OK ||
         (r = contract_events(root)) != SIO_OK ||
         (r = contract_rooms(root)) != SIO_OK ||
-        (r = sio_on(root, "namespaces", on_namespaces, NULL)) != SIO_OK ||
         (r = sio_on(root, "whoami", on_whoami, NULL)) != SIO_OK ||
         (r = sio_use(root, check_query, NULL)) != SIO_OK ||
         (r = sio_on_connection(root, on_root, NULL)) != SIO_OK ||
@@ -218,6 +211,7 @@ static int run(const struct settings *settings, unsigned port)
     options.per_message_deflate_threshold = 0;
     options.client_dir = find_bundle();
     options.allow_request = allow;
+    options.cleanup_empty_child_namespaces = true;
     server = sio_server_new(&options);
     if (!server || register_all() != SIO_OK)
         return 1;

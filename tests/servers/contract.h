@@ -1,7 +1,7 @@
 /*
  * contract.h -- the role contract: what its files share. contract.c has the
- * server and the small namespaces, contract_events.c and contract_rooms.c the
- * events of "/".
+ * server and the small namespaces, contract_dynamic.c those that clients name,
+ * contract_events.c and contract_rooms.c the events of "/".
  *
  * SPDX-License-Identifier: MIT
  */
@@ -32,6 +32,8 @@ cJSON *person_tree(sio_socket *socket, const struct person *person);
 /* Register the events. SIO_OK or SIO_E_NOMEM. */
 int contract_events(sio_namespace *root);
 int contract_rooms(sio_namespace *root);
+int contract_dynamic(sio_server *server, sio_namespace *root,
+                     sio_namespace *rooms);
 
 /* Argument i as a number from 0 to `max`. */
 bool arg_number(const sio_event *event, size_t i, int64_t max, int64_t *out);

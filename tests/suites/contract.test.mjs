@@ -40,6 +40,11 @@ async function reasonFor(v, leave) {
   }
 }
 
+// Asks until it is so: what one client did is seen by others a little later.
+async function eventually(is) {
+  for (let round = 0; !(await is()); round++) assert.ok(round < 500, `not after ${round} questions`);
+}
+
 const SCENES = {
   async welcome(v) {
     const socket = await v.connect();
@@ -223,9 +228,24 @@ const SCENES = {
     assert.deepEqual(await ask(socket, "ack", 1), [1]);
   },
 
-  async namespaces(v) {
+  async "/room-N, namespaces"(v) {
     const socket = await v.connect();
+    const other = await v.connect();
     assert.deepEqual(await ask(socket, "namespaces"), [["/", "/admin", "/watch"]]);
+    const here = await v.also(socket, "/room-7");
+    const there = await v.also(other, "/room-7");
+    await v.also(other, "/room-81");
+    assert.deepEqual(await ask(socket, "namespaces"), [["/", "/admin", "/room-7", "/room-81", "/watch"]]);
+    assert.deepEqual(await ask(here, "count"), [2]);
+    const [said, heard] = [next(here, "said"), next(there, "said")];
+    there.emit("say", 1, { a: [null] });
+    assert.deepEqual(await said, ["/room-7", 1, { a: [null] }]);
+    assert.deepEqual(await heard, ["/room-7", 1, { a: [null] }]);
+    assert.deepEqual(await ask(here, "ack", "x"), ["x"]);
+    there.disconnect();
+    await eventually(async () => (await ask(here, "count"))[0] === 1);
+    here.disconnect();
+    await eventually(async () => !(await ask(socket, "namespaces"))[0].includes("/room-7"));
   },
 
   async bye(v) {
