@@ -1,6 +1,6 @@
 /*
- * contract_dynamic.c -- the role contract: the namespaces that clients name, and
- * which ones there are.
+ * contract_dynamic.c -- the role contract: the namespaces that clients name,
+ * and which ones there are.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -43,8 +43,7 @@ struct names {
 static void collect(sio_namespace *nsp, void *user)
 {
     struct names *names = user;
-    const char **more =
-        realloc(names->list, (names->count + 1) * sizeof *more);
+    const char **more = realloc(names->list, (names->count + 1) * sizeof *more);
 
     if (!more)
         return;
