@@ -21,6 +21,7 @@
 #include <sio/handshake.h>
 #include <sio/hooks.h>
 #include <sio/http.h>
+#include <sio/intercept.h>
 #include <sio/namespace.h>
 #include <sio/parser.h>
 #include <sio/server.h>

@@ -33,15 +33,28 @@ bool sio_wants_ack(const sio_event *event)
     return event->first == 1 && event->packet.id != SP_NO_ID && !event->acked;
 }
 
-static int send_ack(sio_socket *socket, int64_t id, const sio_value *values,
-                    size_t count)
+/* Who asked; NULL: is gone. It is answered also when it has left the namespace
+ * meanwhile, as long as its connection is there. */
+static struct so_client *asker(const sio_event *event)
+{
+    struct so_shard *shard = event->socket->part->shard;
+    const struct sio_event *batch = shard->batch;
+
+    if (event->socket->client)
+        return event->socket->client;
+    return event >= batch && event < batch + SO_BATCH ? shard->batch_client
+                                                      : NULL;
+}
+
+static int send_ack(sio_socket *socket, const struct so_client *to, int64_t id,
+                    const sio_value *values, size_t count)
 {
     struct so_shard *shard = socket->part->shard;
     struct sp_message m = ack_message(socket, id, values, count);
     int r = so_encode(shard, &m);
 
-    if (r == SIO_OK && socket->client)
-        so_send_scratch(shard, socket->client->session, true);
+    if (r == SIO_OK && to && to->session)
+        so_send_scratch(shard, to->session, true);
     so_scratch_done(shard);
     return r;
 }
@@ -52,7 +65,7 @@ int sio_ack_values(sio_event *event, const sio_value *values, size_t count)
 
     if (!sio_wants_ack(event))
         return SIO_E_STATE;
-    r = send_ack(event->socket, event->packet.id, values, count);
+    r = send_ack(event->socket, asker(event), event->packet.id, values, count);
     if (r == SIO_OK)
         event->acked = true;
     return r;
@@ -60,7 +73,8 @@ int sio_ack_values(sio_event *event, const sio_value *values, size_t count)
 
 struct sio_pending_ack {
     struct net_mail mail;
-    sio_socket *socket; /* retained */
+    sio_socket *socket;       /* retained */
+    struct so_client *client; /* referenced, or NULL */
     int64_t id;
     struct sio_packet *packet; /* the answer, when it came from elsewhere */
 };
@@ -75,6 +89,7 @@ sio_pending_ack *sio_ack_later(sio_event *event)
     if (!ack)
         return NULL;
     ack->socket = sio_retain(event->socket);
+    ack->client = so_client_ref(asker(event));
     ack->id = event->packet.id;
     event->acked = true;
     return ack;
@@ -85,6 +100,7 @@ void sio_answer_drop(sio_pending_ack *ack)
     if (!ack)
         return;
     sio_release(ack->socket);
+    so_client_unref(ack->client);
     eng_packet_unref(ack->packet);
     free(ack);
 }
@@ -93,8 +109,8 @@ static void on_answer_mail(struct net_mail *mail)
 {
     sio_pending_ack *ack = container_of(mail, sio_pending_ack, mail);
 
-    if (ack->socket->client)
-        eng_send_packet(ack->socket->client->session, ack->packet, true);
+    if (ack->client && ack->client->session)
+        eng_send_packet(ack->client->session, ack->packet, true);
     sio_answer_drop(ack);
 }
 
@@ -106,7 +122,7 @@ int sio_answer_values(sio_pending_ack *ack, const sio_value *values,
     int r;
 
     if (net_loop_is_current(shard->loop)) {
-        r = send_ack(ack->socket, ack->id, values, count);
+        r = send_ack(ack->socket, ack->client, ack->id, values, count);
         if (r == SIO_OK)
             sio_answer_drop(ack);
         return r;
@@ -388,6 +404,27 @@ static int ask_socket(struct so_question *q, const sio_target *target,
     return r;
 }
 
+/* Those who want to see what is emitted see it before there is a question: they
+ * may end whatever they like. */
+static int tell_first(const sio_target *target, const struct sp_message *m)
+{
+    sio_str rooms[SO_TARGET_NAMES];
+    sio_broadcast_options o;
+    int r;
+
+    if (target->socket)
+        return so_encode_told(target->socket, m);
+    so_target_options(target, &o, rooms);
+    r = so_encode(target->nsp->part.shard, m); /* is it valid? */
+    return r < 0 ? r : so_tell_broadcast(target->nsp, &o, m);
+}
+
+static bool cannot_ask(const sio_target *target)
+{
+    return target->nsp->part.shard->engine.shut ||
+           (target->socket && !target->socket->client);
+}
+
 int sio_emit_ack_values(sio_target target, sio_reply_fn on_reply, void *user,
                         const char *event, const sio_value *values,
                         size_t count)
@@ -399,11 +436,15 @@ int sio_emit_ack_values(sio_target target, sio_reply_fn on_reply, void *user,
 
     if (r == SIO_OK && target.overflow)
         r = SIO_E_LIMIT;
-    if (r == SIO_OK && (nsp->part.shard->engine.shut ||
-                        (target.socket && !target.socket->client)))
+    if (r == SIO_OK && cannot_ask(&target))
         r = SIO_E_STATE;
     if (r == SIO_OK && !target.socket && (!target.timeout_ms || nsp->rule))
         r = SIO_E_INVAL;
+    if (r == SIO_OK && so_has_outgoing(nsp)) {
+        r = tell_first(&target, &m);
+        if (r == SIO_OK && cannot_ask(&target))
+            r = SIO_E_STATE;
+    }
     if (r < 0)
         return r;
     q = question_new(nsp->part.shard, &target, on_reply, user);

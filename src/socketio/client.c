@@ -107,6 +107,7 @@ void so_client_bad_packet(struct so_client *client, const char *why)
     client->deaf = true;
     so_log(client->shard->hub, SIO_LOG_WARN, "client %s closed: %s",
            client_address(client, address), why);
+    so_tell_bad_packet(client, why);
     eng_close(client->session);
 }
 
@@ -161,7 +162,10 @@ static void on_event_packet(struct so_client *client, struct sio_event *slot)
         return;
     }
     so_event_init(slot, socket, 1);
-    so_batch_push(client);
+    if (so_is_watched(socket->part->nsp))
+        so_incoming(client, slot);
+    else
+        so_batch_push(client);
 }
 
 static void on_ack_packet(struct so_client *client, struct sio_event *slot)
@@ -253,13 +257,30 @@ void so_client_packet(struct so_client *client, struct sio_event *slot)
 
 /* ----------------------------------------------------- the engine's ops -- */
 
-static void client_free(struct net_deferred *d)
+struct so_client *so_client_ref(struct so_client *client)
 {
-    struct so_client *client = container_of(d, struct so_client, cleanup);
+    if (client)
+        atomic_fetch_add_explicit(&client->refs, 1, memory_order_relaxed);
+    return client;
+}
 
+void so_client_unref(struct so_client *client)
+{
+    if (!client ||
+        atomic_fetch_sub_explicit(&client->refs, 1, memory_order_acq_rel) != 1)
+        return;
     for (size_t i = 0; i < SO_LEFT; i++)
         so_namespace_unref(client->left[i]);
     free(client);
+}
+
+/* The session, which has ended, goes at the end of the same turn. */
+static void last_unref(struct net_deferred *d)
+{
+    struct so_client *client = container_of(d, struct so_client, cleanup);
+
+    client->session = NULL;
+    so_client_unref(client);
 }
 
 static int on_open(void *self, struct eng_session *session)
@@ -271,6 +292,7 @@ static int on_open(void *self, struct eng_session *session)
         return SIO_E_NOMEM;
     client->shard = shard;
     client->session = session;
+    atomic_init(&client->refs, 1);
     list_init(&client->sockets);
     net_timer_init(&client->timer);
     net_timer_start(&shard->connect_timeouts, &client->timer);
@@ -314,7 +336,7 @@ static void on_close(void *self, struct eng_session *session,
     if (client->unfinished && shard->hub->codec->forget)
         shard->hub->codec->forget(client);
     shard->client_count--;
-    net_defer(shard->loop, &client->cleanup, client_free);
+    net_defer(shard->loop, &client->cleanup, last_unref);
 }
 
 static void on_end(void *self, const struct eng_end *end)

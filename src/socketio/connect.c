@@ -144,7 +144,8 @@ static void resume(sio_next *next)
     struct net_loop *loop = next->socket->part->shard->loop;
 
     next->mail.run = on_next_mail;
-    if (net_loop_is_current(loop))
+    /* An event's handlers do not run within the call that lets it pass. */
+    if (net_loop_is_current(loop) && (next->running || !next->of_event))
         on_next_mail(&next->mail);
     else
         net_post(loop, &next->mail);
@@ -170,14 +171,25 @@ static int append_error(struct grow *out, struct sp_attachments *bin,
     return r == SIO_OK ? grow_append_byte(out, '}') : r;
 }
 
+static int append_event_error(struct grow *out, struct sp_attachments *bin,
+                              const char *message, const sio_value *data)
+{
+    int r = grow_append(out, message, strlen(message) + 1);
+
+    return r == SIO_OK && data ? sp_encode_value(out, bin, data) : r;
+}
+
 static int error_payload(sio_next *next, const char *message,
                          const sio_value *data)
 {
     struct grow *out = &next->error;
     int r;
 
-    r = next->socket->v2 ? so_client2_error(out, &next->bin, message, data)
-                         : append_error(out, &next->bin, message, data);
+    if (next->of_event)
+        r = append_event_error(out, &next->bin, message ? message : "", data);
+    else
+        r = next->socket->v2 ? so_client2_error(out, &next->bin, message, data)
+                             : append_error(out, &next->bin, message, data);
     return r == SIO_OK ? sp_attachments_own(&next->bin, 0) : r;
 }
 

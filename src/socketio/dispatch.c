@@ -22,6 +22,7 @@ struct sio_event *so_batch_next(struct so_shard *shard)
     slot->attachments = NULL;
     slot->attachment_count = 0;
     slot->partial = NULL;
+    slot->replaced = NULL;
     return slot;
 }
 
@@ -29,6 +30,16 @@ void so_batch_push(struct so_client *client)
 {
     client->shard->batch_client = client;
     client->shard->batch_count++;
+}
+
+void so_batch_put(struct so_client *client, const struct sio_event *event)
+{
+    struct so_shard *shard = client->shard;
+    struct sio_event *slot = &shard->batch[shard->batch_count];
+
+    if (slot != event)
+        *slot = *event;
+    so_batch_push(client);
 }
 
 void so_batch_drop(struct so_client *client)
@@ -42,7 +53,7 @@ void so_batch_drop(struct so_client *client)
         so_event_release(&shard->batch[--shard->batch_count]);
 }
 
-static void run(struct sio_event *event)
+void so_event_run(struct sio_event *event)
 {
     sio_socket *socket = event->socket;
     struct so_walk walk =
@@ -63,7 +74,7 @@ void so_dispatch(struct so_shard *shard)
 
         shard->events_in++;
         if (event->socket->state == SO_CONNECTED)
-            run(event);
+            so_event_run(event);
         so_event_release(event);
     }
     shard->batch_count = 0;

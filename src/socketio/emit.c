@@ -268,11 +268,23 @@ static int post_emit(const sio_target *target, struct sio_packet *packet)
 
 /* ------------------------------------------------------------- emitting -- */
 
+int so_encode_told(sio_socket *socket, const struct sp_message *m)
+{
+    struct so_shard *shard = socket->part->shard;
+    int r = so_encode(shard, m);
+
+    if (r < 0)
+        return r;
+    r = so_tell_outgoing(socket, m); /* what it emits is encoded there, too */
+    return r < 0 ? r : so_encode(shard, m);
+}
+
 static int emit_to_socket(sio_socket *socket, const struct sp_message *m,
                           unsigned flags)
 {
     struct so_shard *shard = socket->part->shard;
-    int r = so_encode(shard, m);
+    int r = so_has_outgoing(socket->part->nsp) ? so_encode_told(socket, m)
+                                               : so_encode(shard, m);
 
     if (r == SIO_OK && socket->client &&
         !so_drops(shard, socket->client->session, flags & SIO_FLAG_VOLATILE)) {
@@ -313,6 +325,8 @@ int sio_emit_values(sio_target target, const char *event,
         return r;
     if (nsp->rule)
         return so_parent_emit(&target, event, values, count);
+    if (!here && so_has_outgoing(nsp))
+        return so_post_values(&target, event, values, count);
     if (here && target.socket)
         return emit_to_socket(target.socket, &m, target_flags(&target));
     r = so_make_packet(nsp->hub, &m, &packet);
@@ -321,7 +335,10 @@ int sio_emit_values(sio_target target, const char *event,
     if (!here)
         return post_emit(&target, packet);
     so_target_options(&target, &options, rooms);
-    r = nsp->part.ops->broadcast(nsp->part.adapter, packet, &options);
+    if (so_has_outgoing(nsp))
+        r = so_tell_broadcast(nsp, &options, &m);
+    if (r == SIO_OK)
+        r = nsp->part.ops->broadcast(nsp->part.adapter, packet, &options);
     eng_packet_unref(packet);
     return r;
 }

@@ -29,17 +29,33 @@ void so_event_init(struct sio_event *event, sio_socket *socket, size_t first)
     event->cursor = (struct so_cursor){ 0, 0 };
 }
 
-void so_event_release(struct sio_event *event)
+/* Everything that was made to be read. */
+static void forget(struct sio_event *event)
 {
     for (struct so_tree *t = event->trees; t; t = t->next)
         json_tree_free(t->tree);
     event->trees = NULL;
     so_shadow_free(event->shadow);
     event->shadow = NULL;
+}
+
+void so_event_release(struct sio_event *event)
+{
+    forget(event);
+    if (event->replaced)
+        so_replaced_free(event->replaced);
+    event->replaced = NULL;
     arena_free(&event->arena);
     if (event->partial)
         so_partial_free(event->socket->part->shard, event->partial);
     event->partial = NULL;
+}
+
+void so_event_changed(struct sio_event *event)
+{
+    forget(event);
+    event->name = NULL;
+    event->cursor = (struct so_cursor){ 0, 0 };
 }
 
 char *so_event_text(sio_event *event, const char *p, size_t n)

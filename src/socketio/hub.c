@@ -78,6 +78,7 @@ void so_hub_destroy(struct so_hub *hub)
         so_namespace_close(container_of(node, sio_namespace, node));
     so_handlers_free(hub->on_namespace);
     free(shard->spare);
+    so_decisions_free(shard);
     sp_attachments_free(&shard->bin);
     grow_free(&shard->scratch);
 }

@@ -56,6 +56,7 @@ struct so_handler {
     struct so_handler *next;
     void (*fn)(void); /* cast to what its list holds */
     void *user;
+    struct net_deferred cleanup; /* it was taken away */
 };
 
 /* A walk goes over one list, then over another, from `at` to where each ends
@@ -136,6 +137,9 @@ struct sio_namespace {
     struct map events;          /* struct so_event_handlers, by event name */
     struct so_handler *on_connection, *on_disconnecting, *on_disconnect,
         *on_unhandled, *on_room, *middlewares;
+    struct so_handler *on_any, *event_middlewares, *on_any_outgoing, *on_error;
+    bool watched;         /* on_any or event_middlewares are not NULL */
+    atomic_bool outgoing; /* on_any_outgoing is not NULL; for any thread */
     atomic_llong next_ack_id;
     struct so_part part; /* one loop for now: one part */
     char name[];
@@ -156,8 +160,9 @@ enum so_socket_state { SO_CONNECTING, SO_CONNECTED, SO_GONE };
 struct sio_socket {
     atomic_uint refs;
     enum so_socket_state state;
-    bool leaving; /* on the way out: so_socket_leave() runs or ran */
-    bool v2;      /* its client speaks Socket.IO 2: see client2.h */
+    bool leaving;     /* on the way out: so_socket_leave() runs or ran */
+    bool v2;          /* its client speaks Socket.IO 2: see client2.h */
+    uint16_t waiting; /* its events that middlewares decide about */
     uint32_t id_len;
     struct list node;         /* in client->sockets */
     struct so_client *client; /* NULL once the socket is gone */
@@ -182,8 +187,8 @@ struct so_text {
 
 struct so_client {
     struct so_shard *shard;
-    struct eng_session *session;
-    struct list sockets; /* in the order of their CONNECT packets */
+    struct eng_session *session; /* NULL from the end of the turn it ended in */
+    struct list sockets;         /* in the order of their CONNECT packets */
     /* Of a packet that more messages belong to; NULL: there is none. */
     union {
         void *unfinished;
@@ -197,6 +202,7 @@ struct so_client {
      * them is no offence. The oldest makes room. */
     sio_namespace *left[SO_LEFT]; /* referenced */
     uint8_t left_next;
+    atomic_uint refs; /* its session's, and answers that are owed */
     struct net_deferred cleanup;
 };
 
@@ -214,7 +220,8 @@ struct sio_event {
     const sio_str *attachments;
     size_t attachment_count;
     bool acked;
-    struct so_partial *partial; /* released with the event */
+    struct so_partial *partial;   /* released with the event */
+    struct so_replaced *replaced; /* what it was given instead, or NULL */
     struct arena arena;
     struct so_tree *trees;
     struct so_shadow *shadow; /* JSON text of arguments that are none */
@@ -232,6 +239,7 @@ struct so_shard {
     struct grow scratch;       /* one packet being encoded: its first message */
     struct sp_attachments bin; /* its attachments */
     struct so_partial *spare;  /* for the next binary packet */
+    struct so_decision *spare_decision; /* for the next middleware of events */
     struct sio_event batch[SO_BATCH];
     size_t batch_count;
     struct so_client *batch_client; /* whose events they are: one input's */
@@ -288,15 +296,19 @@ void so_namespace_close(sio_namespace *nsp);
 /* References to the memory: any thread. */
 sio_namespace *so_namespace_ref(sio_namespace *nsp);
 void so_namespace_unref(sio_namespace *nsp);
-/* The handlers of an event; else those of what has none. */
-struct so_walk so_event_walk(const sio_namespace *nsp, sio_str event);
-int so_handler_add(struct so_handler **list, void (*fn)(void), void *user);
-void so_handlers_free(struct so_handler *list);
 /* Each matching socket, of every child when `nsp` is a parent. Returns how
  * many. */
 size_t so_select(const sio_namespace *nsp, const sio_broadcast_options *o,
                  void (*fn)(void *user, sio_socket *socket), void *user);
 extern const sio_adapter_ops so_no_adapter;
+
+/* --- handlers.c --- */
+
+/* The handlers of an event; else those of what has none. */
+struct so_walk so_event_walk(const sio_namespace *nsp, sio_str event);
+int so_handler_add(struct so_handler **list, void (*fn)(void), void *user);
+void so_handlers_free(struct so_handler *list);
+void so_namespace_free_handlers(sio_namespace *nsp);
 
 /* --- dynamic.c: namespaces that rules make --- */
 
@@ -322,6 +334,9 @@ void so_target_hold(const sio_target *t);
 void so_target_drop(const sio_target *t);
 
 /* --- parent.c --- */
+/* Emit on the loop, where only values can be told; from another thread. */
+int so_post_values(const sio_target *target, const char *event,
+                   const sio_value *values, size_t count);
 /* Emit to every child; any thread. */
 int so_parent_emit(const sio_target *target, const char *event,
                    const sio_value *values, size_t count);
@@ -338,6 +353,9 @@ void so_client_bad_packet(struct so_client *client, const char *why);
 /* A decoded packet, complete; of an event or answer the slot's arena, partial
  * and packet are taken over. */
 void so_client_packet(struct so_client *client, struct sio_event *slot);
+/* References to the memory: any thread. NULL is allowed. */
+struct so_client *so_client_ref(struct so_client *client);
+void so_client_unref(struct so_client *client);
 sio_socket *so_client_socket(const struct so_client *client, sio_str nsp);
 void so_client_note_left(struct so_client *client, sio_namespace *nsp);
 /* Did the server make the client leave it? The client may not know yet. */
@@ -359,15 +377,57 @@ static inline sio_value so_payload(sio_str json)
 struct sio_event *so_batch_next(struct so_shard *shard);
 /* Keep the slot: it holds an event that so_event_init() has made. */
 void so_batch_push(struct so_client *client);
+/* The same of an event that is elsewhere, or was in a slot while handlers have
+ * run, which may have run the batch: what it owns is taken over. */
+void so_batch_put(struct so_client *client, const struct sio_event *event);
 /* The client is gone before its batch was run: a handler closed it while its
  * input was decoded. */
 void so_batch_drop(struct so_client *client);
 void so_dispatch(struct so_shard *shard);
+/* The handlers of one event. */
+void so_event_run(struct sio_event *event);
+
+/* --- incoming.c: what sees an event before its handlers --- */
+
+static inline bool so_is_watched(const sio_namespace *nsp)
+{
+    return nsp->watched || (nsp->parent && nsp->parent->watched);
+}
+/* The event that so_event_init() has made in `slot`: catch-all listeners,
+ * middlewares; then it goes to the batch, waits, or is refused. */
+void so_incoming(struct so_client *client, struct sio_event *slot);
+/* `message` of a packet that cannot be decoded: to all sockets of a client. */
+void so_tell_bad_packet(struct so_client *client, const char *message);
+void so_decisions_free(struct so_shard *shard);
+
+/* --- outgoing.c: who wants to see what is emitted --- */
+
+/* Any thread. */
+static inline bool so_has_outgoing(const sio_namespace *nsp)
+{
+    return atomic_load_explicit(&nsp->outgoing, memory_order_relaxed) ||
+           (nsp->parent &&
+            atomic_load_explicit(&nsp->parent->outgoing, memory_order_relaxed));
+}
+/* Tell them: of an event for one socket, or for those that match. SIO_OK or
+ * SIO_E_NOMEM. The handlers run within. */
+int so_tell_outgoing(sio_socket *socket, const struct sp_message *m);
+int so_tell_broadcast(const sio_namespace *nsp, const sio_broadcast_options *o,
+                      const struct sp_message *m);
+
+/* --- keep.c: events that outlive their input --- */
+
+/* Copy what it has in the input; *bytes is raised by how much. SIO_OK or
+ * SIO_E_NOMEM, then it is as it was. */
+int so_event_keep(struct sio_event *event, size_t *bytes);
+void so_replaced_free(struct so_replaced *replaced);
 
 /* --- event.c --- */
 /* Everything but what so_batch_next() and decoding have set. */
 void so_event_init(struct sio_event *event, sio_socket *socket, size_t first);
 void so_event_release(struct sio_event *event);
+/* It has other arguments now: what was read of the old ones is forgotten. */
+void so_event_changed(struct sio_event *event);
 
 /* --- partial.c --- */
 struct so_partial *so_partial_new(struct so_shard *shard,
@@ -387,11 +447,13 @@ struct sio_next {
     void (*run)(sio_next *next);
     struct so_walk walk;  /* middlewares that have not decided yet */
     sio_namespace *rules; /* the parent whose rule decides, or NULL */
+    bool of_event;        /* it is the beginning of a so_decision */
     bool running;         /* within the call of the one that decides */
     bool answered;        /* it has decided */
     bool refused;
-    struct grow error;         /* CONNECT_ERROR's payload, JSON text, */
-    struct sp_attachments bin; /* and what is binary in it: copies */
+    struct grow error;         /* CONNECT_ERROR's payload, JSON text; of an
+                                  event the message, NUL, and data as such */
+    struct sp_attachments bin; /* what is binary in it: copies */
 };
 
 void so_socket_connect(struct so_client *client, const struct sp_packet *p);
@@ -440,6 +502,9 @@ void so_questions_end(struct so_shard *shard);
 /* Encode into shard->scratch, text behind Engine.IO's "4"; attachments to bin.
  */
 int so_encode(struct so_shard *shard, const struct sp_message *m);
+/* The same of an event for this socket, once those have been told who want to
+ * see it: it may have left since. */
+int so_encode_told(sio_socket *socket, const struct sp_message *m);
 void so_send_scratch(struct so_shard *shard, struct eng_session *session,
                      bool compress);
 void so_scratch_done(struct so_shard *shard);

@@ -1,6 +1,6 @@
 /*
- * namespace.c -- namespaces: how they come and go, and the handlers that are
- * registered with them. Those that clients have made by connecting: dynamic.c.
+ * namespace.c -- namespaces: how they come and go. Those that clients have made
+ * by connecting: dynamic.c; the handlers that are registered: handlers.c.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,13 +9,6 @@
 #include <sio/namespace.h>
 
 #include <stdlib.h>
-
-struct so_event_handlers {
-    struct map_node node; /* in nsp->events */
-    struct so_handler *list;
-    size_t len;
-    char name[];
-};
 
 /* -------------------------------------------------------------- adapters -- */
 
@@ -128,29 +121,9 @@ int so_namespace_open(sio_namespace *nsp, enum so_kind kind)
     return SIO_OK;
 }
 
-static void free_events(sio_namespace *nsp)
-{
-    struct map_node *node;
-
-    while ((node = map_first(&nsp->events))) {
-        struct so_event_handlers *h =
-            container_of(node, struct so_event_handlers, node);
-
-        map_remove(&nsp->events, node);
-        so_handlers_free(h->list);
-        free(h);
-    }
-}
-
 static void namespace_free(sio_namespace *nsp)
 {
-    free_events(nsp);
-    so_handlers_free(nsp->on_connection);
-    so_handlers_free(nsp->on_disconnecting);
-    so_handlers_free(nsp->on_disconnect);
-    so_handlers_free(nsp->on_unhandled);
-    so_handlers_free(nsp->on_room);
-    so_handlers_free(nsp->middlewares);
+    so_namespace_free_handlers(nsp);
     so_rule_free(nsp->rule);
     free(nsp);
 }
@@ -286,105 +259,4 @@ size_t so_select(const sio_namespace *nsp, const sio_broadcast_options *o,
     for (struct list *it = head->next; it != head; it = it->next)
         n += so_select(container_of(it, sio_namespace, children), o, fn, user);
     return n;
-}
-
-/* -------------------------------------------------------------- handlers -- */
-
-int so_handler_add(struct so_handler **list, void (*fn)(void), void *user)
-{
-    struct so_handler *h = malloc(sizeof *h);
-
-    if (!h)
-        return SIO_E_NOMEM;
-    *h = (struct so_handler){ NULL, fn, user };
-    while (*list)
-        list = &(*list)->next;
-    *list = h;
-    return SIO_OK;
-}
-
-void so_handlers_free(struct so_handler *list)
-{
-    while (list) {
-        struct so_handler *next = list->next;
-
-        free(list);
-        list = next;
-    }
-}
-
-int sio_on_connection(sio_namespace *nsp, sio_connection_fn fn, void *user)
-{
-    return so_handler_add(&nsp->on_connection, (void (*)(void))fn, user);
-}
-
-int sio_on_disconnecting(sio_namespace *nsp, sio_disconnect_fn fn, void *user)
-{
-    return so_handler_add(&nsp->on_disconnecting, (void (*)(void))fn, user);
-}
-
-int sio_on_disconnect(sio_namespace *nsp, sio_disconnect_fn fn, void *user)
-{
-    return so_handler_add(&nsp->on_disconnect, (void (*)(void))fn, user);
-}
-
-int sio_on_unhandled(sio_namespace *nsp, sio_event_fn fn, void *user)
-{
-    return so_handler_add(&nsp->on_unhandled, (void (*)(void))fn, user);
-}
-
-int sio_on_room(sio_namespace *nsp, sio_room_fn fn, void *user)
-{
-    return so_handler_add(&nsp->on_room, (void (*)(void))fn, user);
-}
-
-int sio_use(sio_namespace *nsp, sio_middleware_fn fn, void *user)
-{
-    return so_handler_add(&nsp->middlewares, (void (*)(void))fn, user);
-}
-
-static struct so_event_handlers *find_event(const sio_namespace *nsp,
-                                            sio_str event)
-{
-    struct map_node *node = map_find(&nsp->events, event);
-
-    return node ? container_of(node, struct so_event_handlers, node) : NULL;
-}
-
-int sio_on(sio_namespace *nsp, const char *event, sio_event_fn fn, void *user)
-{
-    sio_str name = str_of(event);
-    struct so_event_handlers *h = find_event(nsp, name);
-    int r;
-
-    if (sp_reserved_event(name))
-        return SIO_E_RESERVED;
-    if (h)
-        return so_handler_add(&h->list, (void (*)(void))fn, user);
-    h = calloc(1, sizeof *h + name.n);
-    if (!h)
-        return SIO_E_NOMEM;
-    memcpy(h->name, name.p, name.n);
-    h->len = name.n;
-    r = so_handler_add(&h->list, (void (*)(void))fn, user);
-    if (r == SIO_OK)
-        r = map_add(&nsp->events, &h->node, (sio_str){ h->name, h->len });
-    if (r < 0) {
-        so_handlers_free(h->list);
-        free(h);
-    }
-    return r;
-}
-
-struct so_walk so_event_walk(const sio_namespace *nsp, sio_str event)
-{
-    const struct so_event_handlers *own = find_event(nsp, event), *inherited;
-    struct so_walk walk;
-
-    if (!nsp->parent)
-        return so_walk_both(own ? own->list : nsp->on_unhandled, NULL);
-    inherited = find_event(nsp->parent, event);
-    walk = so_walk_both(inherited ? inherited->list : NULL,
-                        own ? own->list : NULL);
-    return walk.at ? walk : so_walk_of(nsp, on_unhandled);
 }

@@ -1,9 +1,10 @@
 /*
  * parent.c -- emitting to a parent: to each of its children, in whose name the
- * packet has to be encoded.
+ * packet has to be encoded; and from other threads whatever has to be encoded
+ * on the loop.
  *
  *   on the loop     child by child
- *   other thread    values as text into a mail, which does so on the loop
+ *   other thread    values as text into a mail, which emits them on the loop
  *
  * SPDX-License-Identifier: MIT
  */
@@ -38,6 +39,7 @@ struct parent_mail {
 
 static void mail_free(struct parent_mail *m)
 {
+    so_target_drop(&m->target);
     sp_attachments_disown(&m->bin);
     grow_free(&m->text);
     free(m->names);
@@ -49,11 +51,14 @@ static void on_mail(struct net_mail *mail)
     struct parent_mail *m = container_of(mail, struct parent_mail, mail);
     sio_namespace *nsp = m->target.nsp;
 
-    if (emit_here(m->target, m->names, m->values, m->count) < 0)
+    int r = nsp->rule
+                ? emit_here(m->target, m->names, m->values, m->count)
+                : sio_emit_values(m->target, m->names, m->values, m->count);
+
+    if (r < 0)
         so_log(nsp->hub, SIO_LOG_ERROR,
-               "an event to the children of %s was "
-               "not sent to all: out of memory",
-               nsp->name);
+               "an event of another thread to %s was not sent to all: %s",
+               nsp->name, sio_strerror(r));
     mail_free(m);
 }
 
@@ -106,8 +111,8 @@ static int copy_values(struct parent_mail *m, const sio_value *values)
     return r;
 }
 
-static int post(const sio_target *target, const char *event,
-                const sio_value *values, size_t count)
+int so_post_values(const sio_target *target, const char *event,
+                   const sio_value *values, size_t count)
 {
     struct parent_mail *m = calloc(1, sizeof *m + count * sizeof *values);
     struct so_hub *hub = target->nsp->hub;
@@ -117,6 +122,7 @@ static int post(const sio_target *target, const char *event,
         return SIO_E_NOMEM;
     m->mail.run = on_mail;
     m->target = *target;
+    so_target_hold(target);
     m->count = count;
     grow_init(&m->text, hub->options.max_packet);
     sp_attachments_init(&m->bin);
@@ -136,5 +142,5 @@ int so_parent_emit(const sio_target *target, const char *event,
 {
     return net_loop_is_current(target->nsp->part.shard->loop)
                ? emit_here(*target, event, values, count)
-               : post(target, event, values, count);
+               : so_post_values(target, event, values, count);
 }
