@@ -36,7 +36,7 @@ const ROWS = {
   "deep nesting": [JSON.parse("[".repeat(500) + "]".repeat(500))],
   "keys that JavaScript knows": [JSON.parse('{"__proto__":1,"constructor":2,"toString":3}')],
   "what looks like a placeholder": [{ _placeholder: false, num: 0 }],
-  "S85, S106, S107, S108: binary": [bytes(1, 2, 3)],
+  "S85, S87, S106, S107, S108: binary": [bytes(1, 2, 3)],
   "S105: binary and two numbers": [bytes(1, 2, 3), 1, 2],
   "all byte values": [every],
   "empty binary": [bytes()],
@@ -79,6 +79,19 @@ for (const [way, options] of Object.entries(WAYS)) {
     });
   }
 
+  test(`S130, S133, S135, S169, S170: catch-all listeners, middlewares of events (${way})`, async () => {
+    const client = await server.connect("/filter", options);
+    client.emit("old", "text", bytes(1, 2), { a: [bytes(3)] });
+    assert.deepEqual(await next(client, "echo"), ["text", bytes(1, 2), { a: [bytes(3)] }]);
+    client.emit("no", 1);
+    assert.deepEqual(await new Promise((resolve) =>
+      client.emit("later", bytes(4), "é", (...all) => resolve(all))), [bytes(4), "é"]);
+    assert.deepEqual((await client.emitWithAck("seen")).split(",").sort(),
+      ["any later", "any no", "any old", "any seen", "error no", "out echo"]);
+    assert.ok(client.connected);
+    client.disconnect();
+  });
+
   test(`events arrive in the order they were sent, 200 each way (${way})`, async () => {
     const client = await server.connect("/", options);
     const echoes = collect(client, "echo");
@@ -111,6 +124,22 @@ for (const [way, options] of Object.entries(WAYS)) {
     const client = await server.connect("/", options);
     assert.equal(await client.emitWithAck("ack", "one"), "one");
     assert.equal(await client.timeout(5000).emitWithAck("ack-thread", 42), 42);
+    client.disconnect();
+  });
+
+  test(`S83, S99, S100, S102, S176, S178: events and answers with none, one, two values (${way})`, async () => {
+    const client = await server.connect("/", options);
+    const ask = (reply, ...args) => {
+      client.once("question", (...all) => all.pop()(...reply));
+      return new Promise((resolve) => client.emit("ask", 5000, "question", ...args, (...all) => resolve(all)));
+    };
+
+    client.emit("send", { from: "io", to: [client.id] }, "message", "a");
+    assert.deepEqual(await next(client, "message"), ["a"]);
+    assert.deepEqual(await new Promise((resolve) => client.emit("ack", 1, 2, (...all) => resolve(all))), [1, 2]);
+    assert.deepEqual(await new Promise((resolve) => client.emit("ack", (...all) => resolve(all))), []);
+    assert.deepEqual(await ask([]), [null]);
+    assert.deepEqual(await ask([42], 1), [null, 42]);
     client.disconnect();
   });
 

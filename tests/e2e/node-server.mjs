@@ -67,6 +67,24 @@ function gone(socket) {
   socket.on("disconnect", (reason) => watch.emit("gone", socket.id, reason, socket.nsp.name));
 }
 
+let filtered = [];
+io.of("/filter").on("connection", (socket) => {
+  socket.onAny((name) => filtered.push(`any ${name}`));
+  socket.onAnyOutgoing((name) => filtered.push(`out ${name}`));
+  socket.use((args, next) => {
+    if (args[0] === "later") return setImmediate(next);
+    if (args[0] === "old") args[0] = "echo";
+    next(args[0] === "no" ? new Error("no") : undefined);
+  });
+  socket.on("error", (error) => filtered.push(`error ${error.message}`));
+  socket.on("echo", (...args) => socket.emit("echo", ...args));
+  socket.on("later", (...args) => args.pop()(...args));
+  socket.on("seen", (ack) => {
+    ack(filtered.join(","));
+    filtered = [];
+  });
+});
+
 io.on("connection", (socket) => {
   gone(socket);
   // Handlers below may count on an acknowledgement being asked for.
