@@ -43,7 +43,7 @@ UNIT    := $(wildcard tests/unit/test_*.c)
 FLOW    := $(wildcard tests/flow/test_*.c)
 SUPPORT := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)) \
            $(filter-out tests/flow/test_%,$(wildcard tests/flow/*.c))
-DEMOS   := $(sort $(patsubst demo/%/,%,$(dir $(wildcard demo/*/*.c))))
+DEMOS   := $(filter-out common,$(patsubst demo/%/,%,$(sort $(dir $(wildcard demo/*/*.c)))))
 SERVERS := conformance bench e2e
 FUZZ    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 obj      = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
@@ -119,17 +119,19 @@ $(OUT)/libsio.pc: Makefile FORCE
 # ------------------------------------------------------------ demos, servers
 
 .SECONDEXPANSION:
-$(DEMOS:%=$(OUT)/demo/%): $(OUT)/demo/%: $$(call obj,$$(wildcard demo/$$*/*.c)) $(LIB)
+$(DEMOS:%=$(OUT)/demo/%): $(OUT)/demo/%: $$(call obj,$$(wildcard demo/$$*/*.c demo/common/*.c)) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
 demos: $(DEMOS:%=$(OUT)/demo/%)
 
 #: make demo            set up, build and run the chat, print its URL (PORT=3000)
+#: make demo DEMO=X     another one: whiteboard, sensors, messages
+DEMO ?= chat
 PORT ?= 3000
 demo: setup-demo
 	+@$(MAKE) --no-print-directory $(JOBS) demos
-	$(OUT)/demo/chat $(PORT)
+	$(OUT)/demo/$(DEMO) $(PORT)
 
 #: make servers         the servers of tests/servers, for outside checks
 servers: $(SERVERS:%=$(OUT)/servers/%)

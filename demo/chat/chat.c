@@ -20,16 +20,15 @@
  * SPDX-License-Identifier: MIT
  */
 #include "demo/chat/house.h"
+#include "demo/common/site.h"
 
 #include <sio/sio.h>
 
 #include <cjson/cJSON.h>
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define TEXT_LIMIT 3000                 /* bytes: 1000 characters, any script */
 #define IMAGE_LIMIT (1024 * 1024)       /* bytes of an image */
@@ -252,64 +251,16 @@ static void on_typing(sio_socket *socket, sio_event *event, void *user)
                  sio_string(person->name), sio_bool(on));
 }
 
-/* ----------------------------------------------------------------- folders */
-
-/* Find a folder of the source tree: above this executable, which is in
- * build/VARIANT/demo, or in the working directory. False when neither has a
- * file `probe` in it. */
-static bool find_folder(const char *folder, const char *probe,
-                        char path[PATH_MAX])
-{
-    char self[PATH_MAX / 2], file[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    char *slash;
-
-    self[n > 0 ? n : 0] = '\0';
-    for (int up = 0; up < 4 && (slash = strrchr(self, '/')); up++)
-        *slash = '\0';
-    for (int i = 0; i < 2; i++) {
-        snprintf(path, PATH_MAX, "%s/%s", i == 0 ? self : ".", folder);
-        n = snprintf(file, sizeof file, "%s/%s", path, probe);
-        if (n < (ssize_t)sizeof file && access(file, R_OK) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool find_folders(char page[PATH_MAX], char bundle[PATH_MAX])
-{
-    if (!find_folder("demo/chat/public", "index.html", page)) {
-        fprintf(stderr, "chat: demo/chat/public is not there: start this from "
-                        "the top of the source tree\n");
-        return false;
-    }
-    if (!find_folder("node_modules/socket.io/client-dist", "socket.io.min.js",
-                     bundle)) {
-        fprintf(stderr, "chat: the Socket.IO client is not there: run "
-                        "\"make setup-demo\" first\n");
-        return false;
-    }
-    return true;
-}
-
 /* -------------------------------------------------------------------- main */
 
-static void print_log(void *user, sio_log_level level, const char *message)
-{
-    (void)user;
-    (void)level;
-    fprintf(stderr, "chat: %s\n", message);
-}
-
-static sio_server *make_server(struct chat *chat, const char *bundle)
+static sio_server *make_server(struct chat *chat, struct site *site)
 {
     sio_options options;
     sio_server *server;
 
     sio_options_init(&options);
-    options.client_dir = bundle;
+    site_options(site, &options);
     options.max_http_buffer_size = REQUEST_LIMIT;
-    options.log = print_log;
     server = sio_server_new(&options);
     if (!server)
         return NULL;
@@ -326,23 +277,6 @@ static sio_server *make_server(struct chat *chat, const char *bundle)
     return NULL;
 }
 
-static int serve(sio_server *server, const char *page, unsigned port)
-{
-    char address[16];
-    int rc = sio_serve_files(server, "/", page);
-
-    if (rc != SIO_OK) {
-        fprintf(stderr, "chat: %s: %s\n", page, sio_strerror(rc));
-        return EXIT_FAILURE;
-    }
-    snprintf(address, sizeof address, ":%u", port);
-    if (sio_listen(server, address, NULL) != SIO_OK)
-        return EXIT_FAILURE; /* the log has told why */
-    printf("chat: http://localhost:%u\n", sio_port(server));
-    fflush(stdout);
-    return sio_run(server) == SIO_OK ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 static bool open_rooms(struct house *house)
 {
     static const char *const names[] = { "lobby", "music", "travel" };
@@ -357,40 +291,19 @@ static bool open_rooms(struct house *house)
     return true;
 }
 
-static bool parse_port(const char *text, unsigned *port)
-{
-    char *end;
-    unsigned long value = strtoul(text, &end, 10);
-
-    if (text[0] < '0' || text[0] > '9' || *end || value > 65535)
-        return false;
-    *port = (unsigned)value;
-    return true;
-}
-
 int main(int argc, char **argv)
 {
     struct chat chat = { 0 };
-    char page[PATH_MAX], bundle[PATH_MAX];
+    struct site site;
     sio_server *server = NULL;
-    unsigned port = 3000;
-    int status = EXIT_FAILURE;
+    int status;
 
-    if (argc > 2 || (argc == 2 && !parse_port(argv[1], &port))) {
-        bool help = argc == 2 && strcmp(argv[1], "--help") == 0;
-
-        fprintf(help ? stdout : stderr,
-                "usage: chat [PORT]\n\n"
-                "Serves a chat on http://localhost:PORT (3000 when not given, "
-                "0 for any free port).\n");
-        return help ? EXIT_SUCCESS : 2;
-    }
-    if (!find_folders(page, bundle))
-        return EXIT_FAILURE;
-    if (open_rooms(&chat.house) && (server = make_server(&chat, bundle)))
-        status = serve(server, page, port);
-    else
+    if (!site_read(&site, "chat", "a chat", argc, argv, &status))
+        return status;
+    if (!open_rooms(&chat.house) || !(server = make_server(&chat, &site)))
         fprintf(stderr, "chat: out of memory\n");
+    else if (site_open(&site, server) && sio_run(server) == SIO_OK)
+        status = EXIT_SUCCESS;
     sio_server_free(server);
     house_free(&chat.house);
     return status;
