@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define COMMON "demo/common/public" /* what all pages use */
+
 /* Find a folder of the source tree: above this executable, which is in
  * build/VARIANT/demo, or in the working directory. False when neither has a
  * file `probe` in it. */
@@ -35,14 +37,18 @@ static bool find_folder(const char *folder, const char *probe,
 static bool find_folders(struct site *site)
 {
     char folder[PATH_MAX / 2];
+    const char *missing = NULL;
 
     snprintf(folder, sizeof folder, "demo/%s/public", site->name);
-    if (!find_folder(folder, "index.html", site->page) ||
-        !find_folder("demo/common/public", "base.css", site->common)) {
+    if (!find_folder(folder, "index.html", site->page))
+        missing = folder;
+    else if (!find_folder(COMMON, "base.css", site->common))
+        missing = COMMON;
+    if (missing) {
         fprintf(stderr,
                 "%s: %s is not there: start this from the top of the source "
                 "tree\n",
-                site->name, folder);
+                site->name, missing);
         return false;
     }
     if (!find_folder("node_modules/socket.io/client-dist", "socket.io.min.js",

@@ -77,6 +77,9 @@ test("chat: without page or client bundle it says what to do", () => {
     assert.match(bare.stderr, /demo\/chat\/public is not there/);
     mkdirSync(join(folder, "demo/chat/public"), { recursive: true });
     writeFileSync(join(folder, "demo/chat/public/index.html"), "");
+    assert.match(run(["0"], folder, copy).stderr, /demo\/common\/public is not there/);
+    mkdirSync(join(folder, "demo/common/public"), { recursive: true });
+    writeFileSync(join(folder, "demo/common/public/base.css"), "");
     const unbundled = run(["0"], folder, copy);
     assert.equal(unbundled.status, 1);
     assert.match(unbundled.stderr, /run "make setup-demo" first/);
