@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Manager } from "socket.io-client";
-import { collect, next, PEER_IS_NODE, TestServer, until } from "./harness.mjs";
+import { collect, next, PEER_IS_NODE, TestServer, until, untilNothingIsLeft } from "./harness.mjs";
 
 const server = await TestServer.start();
 const cleaning = await TestServer.start({ cleanup: 1 });
@@ -111,6 +111,7 @@ test("several children on one connection; one left, the others go on", async () 
 // ------------------------------------------------------------- many at once
 
 test("S201, S202: fetching sockets: ids, rooms, data", async () => {
+  await untilNothingIsLeft(server); // those of the tests before would be fetched, too
   const [a, b, c] = await Promise.all([server.connect(), server.connect(), server.connect()]);
   await b.emitWithAck("join", "room1");
   await c.emitWithAck("join", "room1");
@@ -126,6 +127,7 @@ test("S201, S202: fetching sockets: ids, rooms, data", async () => {
 });
 
 test("S204, S205, S206, S207: joining and leaving of many", async () => {
+  await untilNothingIsLeft(server); // those of the tests before would be fetched, too
   const [a, b, c] = await Promise.all([server.connect(), server.connect(), server.connect()]);
   const members = async (room) => (await a.emitWithAck("fetch", room)).map(({ id }) => id).sort();
   await a.emitWithAck("move", "", "all");
