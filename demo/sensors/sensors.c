@@ -170,7 +170,7 @@ static void on_status(evutil_socket_t fd, short what, void *user)
 
     (void)fd;
     (void)what;
-    sio_emit(sio_volatile(program->nsp), "status", sio_int(++program->seconds),
+    sio_emit(program->nsp, "status", sio_int(++program->seconds),
              sio_int((int64_t)sio_socket_count(program->nsp)),
              sio_int((int64_t)readings));
 }
