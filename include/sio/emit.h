@@ -74,9 +74,8 @@ SIO_API int sio_socket_emit_values(sio_socket *socket, const char *event,
 /*
  * The answers to an event, called exactly once on the loop.
  *
- * error    SIO_OK; SIO_E_TIMEOUT, of several sockets as soon as all that have
- *          not answered are gone; SIO_E_STATE (the one socket asked is gone, or
- *          the server stops)
+ * error    SIO_OK; SIO_E_TIMEOUT; SIO_E_STATE (the one socket asked is
+ *          gone, or the server stops)
  * answers  read with sio_arg_*(): of one socket, the values of its
  *          acknowledgement; of several, the first value of each one's, in the
  *          order they came, also after a timeout those that did come

@@ -257,14 +257,6 @@ static struct so_ack *find_ack(const sio_socket *socket, int64_t id)
     return node ? container_of(node, struct so_ack, node) : NULL;
 }
 
-/* Nobody is left who could still answer: the timeout comes now. Not from here:
- * the one that has just gone may have gone while it was being asked. */
-static void question_hurry(struct so_question *q)
-{
-    if (list_empty(&q->acks))
-        net_alarm_start(q->shard->loop, &q->timeout, 0); /* moved: is running */
-}
-
 /* Unknown and repeated answers are ignored, as in Node. */
 void so_ack_received(sio_socket *socket, struct sio_event *answer)
 {
@@ -276,8 +268,6 @@ void so_ack_received(sio_socket *socket, struct sio_event *answer)
         ack_free(ack);
         if (--q->waiting == 0)
             question_done(q, SIO_OK);
-        else
-            question_hurry(q);
     } else if (q) {
         question_unlink(q);
         q->on_reply(SIO_OK, answer, q->user);
@@ -287,20 +277,17 @@ void so_ack_received(sio_socket *socket, struct sio_event *answer)
 }
 
 /* The socket is gone. One that was asked alone: its question ends. Of several,
- * the others may still answer; this one counts as late. */
+ * the others may still answer; this one counts as late, as in Node. */
 void so_acks_abandon(sio_socket *socket)
 {
     while (!list_empty(&socket->acks)) {
         struct so_ack *ack =
             container_of(socket->acks.next, struct so_ack, in_socket);
-        struct so_question *q = ack->question;
 
-        if (!q->many) {
-            question_done(q, SIO_E_STATE);
-            continue;
-        }
-        ack_free(ack);
-        question_hurry(q);
+        if (ack->question->many)
+            ack_free(ack);
+        else
+            question_done(ack->question, SIO_E_STATE);
     }
 }
 

@@ -112,45 +112,6 @@ static void test_asking(struct world *w)
     world_close(w);
 }
 
-/* Asked for a minute: nobody is left to answer long before. */
-static void test_asking_who_leaves(struct world *w)
-{
-    static const char *const rows[][2] = {
-        { "the silent ones go", "-8: \"a\"" },
-        { "one goes, then the last one answers", "-8: \"a\" \"c\"" },
-        { "all go", "-8:" },
-    };
-
-    for (int row = 0; row < (int)COUNT(rows); row++) {
-        int fd[3];
-
-        T_CASE("asking three: %s: the end is told at once", rows[row][0]);
-        CHECK(world_open(w, NULL), "no server");
-        replies[0] = 0;
-        sio_of(w->server, "/");
-        for (int i = 0; i < 3; i++)
-            fd[i] = world_client(w);
-        CHECK(sio_emit_ack(sio_timeout(sio_of(w->server, "/"), 60000),
-                           on_replies, NULL, "q") == SIO_OK,
-              "not asked");
-        if (row < 2)
-            world_send_text(w, fd[0], "430[\"a\"]");
-        world_hang_up(w, fd[1]);
-        CHECK(!replies[0], "too early: %s", replies);
-        if (row == 1)
-            world_send_text(w, fd[2], "430[\"c\"]");
-        world_hang_up(w, fd[2]);
-        world_advance(w, 1);
-        CHECK_MATCH(replies, row < 2 ? rows[row][1] : "");
-        world_hang_up(w, fd[0]);
-        world_advance(w, 1);
-        CHECK_MATCH(replies, rows[row][1]);
-        world_check_empty(w);
-        world_close(w);
-        CHECK_MATCH(replies, rows[row][1]);
-    }
-}
-
 int main(void)
 {
     static struct world w;
@@ -158,6 +119,5 @@ int main(void)
     test_handshake(&w);
     test_stopping(&w);
     test_asking(&w);
-    test_asking_who_leaves(&w);
     return t_done();
 }
