@@ -42,7 +42,7 @@ for (const [mode, how] of Object.entries(MODES)) {
     const path = join(folder, `${mode}.sock`);
     const server = await TestServer.start({ unixMode: "0600" }, `unix:${path}`);
     assert.equal(statSync(path).mode & 0o777, 0o600);
-    const who = await whoami(new Agent({ socketPath: path, keepAlive: true }), how);
+    const who = await whoami(new Agent({ socketPath: path }), how);
     assert.equal(who.address, "unix");
     assert.equal(who.transport, mode === "polling" ? "polling" : "websocket");
     await server.stop();

@@ -27,7 +27,7 @@ const cert = missing("openssl") ? null : certificate();
 // A client that lies about its address, says who the server thinks it is, and
 // sends text and bytes to and fro.
 async function visit(port, { tls = false, ...options } = {}) {
-  const local = { localAddress: CLIENT, keepAlive: true };
+  const local = { localAddress: CLIENT };
   const agent = tls ? new SecureAgent({ ...local, ca: cert.pem }) : new Agent(local);
   const client = io(`${tls ? "https" : "http"}://127.0.0.1:${port}`, {
     forceNew: true, reconnection: false, agent, extraHeaders: LIES, ca: tls ? cert.pem : undefined, ...options,
