@@ -184,6 +184,15 @@ typedef struct sio_options {
     uint32_t max_dynamic_namespaces_per_client; /* 256: that one connection may
                                                    be in at a time */
 
+    /* Clients may come back as the sockets that they were: see
+     * <sio/recovery.h>. */
+    bool connection_state_recovery;         /* false */
+    uint32_t max_disconnection_duration_ms; /* 120000: they may be away so long;
+                                               at least 1 */
+    bool skip_middlewares;     /* true: of the namespace, for those that do */
+    size_t max_recovery_bytes; /* 64 MiB: of events and sessions kept for them,
+                                  all together; the oldest go first */
+
     /* How packets are written into messages: see <sio/parser.h>. NULL: JSON
      * text. Borrowed as long as the server. */
     const sio_parser *parser;

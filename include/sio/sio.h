@@ -9,6 +9,7 @@
  *   tls.h     certificates, client certificates    stats.h   counters
  *   namespace.h  dynamic namespaces                sockets.h many at once
  *   handshake.h  what a socket came with           parser.h  JSON, MessagePack
+ *   recovery.h   clients that come back
  *
  * SPDX-License-Identifier: MIT
  */
@@ -24,6 +25,7 @@
 #include <sio/intercept.h>
 #include <sio/namespace.h>
 #include <sio/parser.h>
+#include <sio/recovery.h>
 #include <sio/server.h>
 #include <sio/socket.h>
 #include <sio/sockets.h>

@@ -57,6 +57,10 @@ typedef struct sio_stats {
     size_t pending_acks;       /* acknowledgements waited for */
     size_t queued_bytes;       /* output waiting to be written or polled */
     size_t unfinished_bytes;   /* input of which more is to come */
+    size_t waiting_sessions;   /* of sockets that may come back: see
+                                  <sio/recovery.h>. They, and the next, are zero
+                                  once the time for that is over */
+    size_t recovery_bytes;     /* they, and the events kept for them */
 
     /* Counted since the start. */
     uint64_t handshakes;                       /* sessions opened */
@@ -73,6 +77,8 @@ typedef struct sio_stats {
                                  or ended meanwhile */
     uint64_t closed[SIO_STATS_REASONS];      /* sessions, by why */
     uint64_t disconnects[SIO_STATS_REASONS]; /* sockets, by why */
+    uint64_t recoveries;                     /* sockets that came back */
+    uint64_t recoveries_refused;      /* that could not: new ones instead */
     uint64_t events_in, events_out;   /* a broadcast counts once per socket that
                                          it reached */
     uint64_t packets_in, packets_out; /* of Engine.IO: messages, attachments,

@@ -203,6 +203,8 @@ static const char *check_times(const sio_options *o)
         return "upgrade_timeout_ms: must be at least 1";
     if (o->destroy_upgrade_timeout_ms == 0)
         return "destroy_upgrade_timeout_ms: must be at least 1";
+    if (o->max_disconnection_duration_ms == 0)
+        return "max_disconnection_duration_ms: must be at least 1";
     return NULL;
 }
 

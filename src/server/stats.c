@@ -50,6 +50,10 @@ static void add_hub(sio_stats *out, const struct so_hub *hub)
     out->sockets = shard->socket_count;
     out->dynamic_namespaces = hub->children;
     out->pending_acks = shard->ack_count;
+    out->waiting_sessions = shard->recovery.session_count;
+    out->recovery_bytes = shard->recovery.bytes;
+    out->recoveries = shard->recovery.recovered;
+    out->recoveries_refused = shard->recovery.refused;
     out->events_in = shard->events_in;
     out->events_out = shard->events_out;
     out->volatile_dropped = shard->volatile_dropped;

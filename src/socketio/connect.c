@@ -9,29 +9,29 @@
  * SPDX-License-Identifier: MIT
  */
 #include "src/socketio/client2.h"
+#include "src/socketio/recovery.h"
 
 #include "protocol/base/quote.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static void send_connect(sio_socket *socket)
 {
-    char json[SO_ID_LEN + 16];
+    char json[2 * SO_ID_LEN + 32];
     sio_value payload;
-    size_t n = 0;
+    int n;
 
     if (socket->v2) {
         so_client_send(socket->client, SP_CONNECT,
                        map_key(&socket->part->nsp->node), NULL);
         return;
     }
-    memcpy(json, "{\"sid\":\"", 8);
-    n = 8;
-    memcpy(json + n, socket->id, SO_ID_LEN);
-    n += SO_ID_LEN;
-    memcpy(json + n, "\"}", 2);
-    n += 2;
-    payload = so_payload((sio_str){ json, n });
+    n = socket->resume
+            ? snprintf(json, sizeof json, "{\"sid\":\"%s\",\"pid\":\"%s\"}",
+                       socket->id, socket->resume->pid)
+            : snprintf(json, sizeof json, "{\"sid\":\"%s\"}", socket->id);
+    payload = so_payload((sio_str){ json, (size_t)n });
     so_client_send(socket->client, SP_CONNECT,
                    map_key(&socket->part->nsp->node), &payload);
 }
@@ -70,6 +70,10 @@ static void let_in(sio_socket *socket)
         return; /* a handler of rooms has closed the client */
     if (r < 0) {
         so_client_violation(client, "out of memory");
+        return;
+    }
+    if (!so_resume_end(socket)) {
+        so_client_violation(client, "recovered too late");
         return;
     }
     socket->state = SO_CONNECTED;
@@ -222,6 +226,15 @@ void so_start_middlewares(sio_socket *socket, sio_next *next)
 {
     struct so_walk walk = so_walk_of(socket->part->nsp, middlewares);
 
+    if (so_resume_rooms(socket) < 0)
+        so_client_violation(socket->client, "out of memory");
+    if (socket->state != SO_CONNECTING) { /* or a handler of rooms closed it */
+        if (next)
+            so_next_free(next);
+        return;
+    }
+    if (sio_recovered(socket) && socket->part->nsp->hub->options.recovery_skips)
+        walk = so_walk_both(NULL, NULL);
     if (walk.at && !next) {
         next = so_next_new(socket, ask_middlewares);
         if (!next)

@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "src/socketio/codec.h"
+#include "src/socketio/recovery.h"
 
 #include <stdlib.h>
 
@@ -279,12 +280,40 @@ int so_encode_told(sio_socket *socket, const struct sp_message *m)
     return r < 0 ? r : so_encode(shard, m);
 }
 
-static int emit_to_socket(sio_socket *socket, const struct sp_message *m,
+/* It may be missed, so that it has to be shared with the log. */
+static int emit_recorded(sio_socket *socket, struct sp_message *m,
+                         unsigned flags)
+{
+    const sio_broadcast_options o = { .flags = flags };
+    struct so_part *part = socket->part;
+    char offset[SO_OFFSET_MAX + 1];
+    struct sio_packet *packet;
+    int r;
+
+    m->extra = so_offset(part->shard, offset);
+    r = so_make_packet(part->nsp->hub, m, &packet);
+    if (r < 0)
+        return r;
+    if (so_has_outgoing(part->nsp))
+        r = so_tell_outgoing(socket, m);
+    if (r == SIO_OK)
+        r = so_record(part, m->extra, packet, &o, socket);
+    if (r == SIO_OK && !(socket->resume && socket->resume->waiting))
+        so_socket_send(socket, packet, flags);
+    eng_packet_unref(packet);
+    return r;
+}
+
+static int emit_to_socket(sio_socket *socket, struct sp_message *m,
                           unsigned flags)
 {
     struct so_shard *shard = socket->part->shard;
-    int r = so_has_outgoing(socket->part->nsp) ? so_encode_told(socket, m)
-                                               : so_encode(shard, m);
+    int r;
+
+    if (so_records(shard->hub, flags))
+        return emit_recorded(socket, m, flags);
+    r = so_has_outgoing(socket->part->nsp) ? so_encode_told(socket, m)
+                                           : so_encode(shard, m);
 
     if (r == SIO_OK && socket->client &&
         !so_drops(shard, socket->client->session, flags & SIO_FLAG_VOLATILE)) {
@@ -308,13 +337,39 @@ int sio_socket_emit_values(sio_socket *socket, const char *event,
     return r < 0 ? r : emit_to_socket(socket, &m, 0);
 }
 
+/* On the loop, to the sockets of one namespace. */
+static int broadcast(const sio_target *target, struct sp_message *m)
+{
+    struct so_part *part = &target->nsp->part;
+    sio_str rooms[TARGET_NAMES];
+    sio_broadcast_options options;
+    char offset[SO_OFFSET_MAX + 1];
+    struct sio_packet *packet;
+    bool recorded;
+    int r;
+
+    so_target_options(target, &options, rooms);
+    recorded = so_records(part->nsp->hub, options.flags);
+    if (recorded)
+        m->extra = so_offset(part->shard, offset);
+    r = so_make_packet(part->nsp->hub, m, &packet);
+    if (r < 0)
+        return r;
+    if (so_has_outgoing(part->nsp))
+        r = so_tell_broadcast(part->nsp, &options, m);
+    if (r == SIO_OK && recorded)
+        r = so_record(part, m->extra, packet, &options, NULL);
+    if (r == SIO_OK)
+        r = part->ops->broadcast(part->adapter, packet, &options);
+    eng_packet_unref(packet);
+    return r;
+}
+
 int sio_emit_values(sio_target target, const char *event,
                     const sio_value *values, size_t count)
 {
     sio_namespace *nsp = target.nsp;
     bool here = net_loop_is_current(nsp->part.shard->loop);
-    sio_str rooms[TARGET_NAMES];
-    sio_broadcast_options options;
     struct sio_packet *packet;
     struct sp_message m;
     int r = so_message_init(&m, nsp, event, values, count);
@@ -325,20 +380,13 @@ int sio_emit_values(sio_target target, const char *event,
         return r;
     if (nsp->rule)
         return so_parent_emit(&target, event, values, count);
-    if (!here && so_has_outgoing(nsp))
+    if (!here &&
+        (so_has_outgoing(nsp) || so_records(nsp->hub, target_flags(&target))))
         return so_post_values(&target, event, values, count);
     if (here && target.socket)
         return emit_to_socket(target.socket, &m, target_flags(&target));
+    if (here)
+        return broadcast(&target, &m);
     r = so_make_packet(nsp->hub, &m, &packet);
-    if (r < 0)
-        return r;
-    if (!here)
-        return post_emit(&target, packet);
-    so_target_options(&target, &options, rooms);
-    if (so_has_outgoing(nsp))
-        r = so_tell_broadcast(nsp, &options, &m);
-    if (r == SIO_OK)
-        r = nsp->part.ops->broadcast(nsp->part.adapter, packet, &options);
-    eng_packet_unref(packet);
-    return r;
+    return r < 0 ? r : post_emit(&target, packet);
 }

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "src/socketio/codec.h"
+#include "src/socketio/recovery.h"
 
 #include "src/net/random.h"
 
@@ -30,6 +31,7 @@ static int shard_init(struct so_hub *hub, struct net_loop *loop,
                          so_partial_timed_out);
     grow_init(&shard->scratch, hub->options.max_packet);
     sp_attachments_init(&shard->bin);
+    so_recovery_init(shard);
     return SIO_OK;
 }
 
@@ -63,6 +65,7 @@ void so_hub_shut(struct so_hub *hub)
 {
     eng_shut(&hub->shard.engine, EIO_CLOSE_SERVER_SHUTDOWN);
     so_questions_end(&hub->shard);
+    so_recovery_clear(&hub->shard);
 }
 
 void so_hub_destroy(struct so_hub *hub)

@@ -46,6 +46,9 @@ struct so_options {
     struct sp_limits limits;
     size_t max_packet;        /* bytes of one encoded packet's first message */
     const sio_parser *parser; /* NULL: JSON text */
+    uint32_t recovery_ms;  /* how long sockets may come back; 0: not at all */
+    size_t recovery_bytes; /* of what is kept for that */
+    bool recovery_skips;   /* middlewares are not asked again */
     bool cleanup_children;
     uint32_t max_children;        /* dynamic namespaces of the server */
     uint32_t max_client_children; /* of them, joined by one client */
@@ -107,6 +110,7 @@ struct so_part {
     sio_adapter_host host;
     const sio_adapter_ops *ops; /* so_no_adapter: of a namespace without one */
     void *adapter;
+    struct so_log *log;  /* see recovery.h; NULL: none */
     size_t socket_count; /* connected */
 };
 
@@ -174,6 +178,7 @@ struct sio_socket {
     void *data;
     void (*free_data)(void *data);
     struct so_text *data_json; /* NULL: {} */
+    struct so_resume *resume;  /* NULL: recovery is off, or not for it */
     uint64_t issued_ms;        /* wall clock, ms since the epoch */
     struct net_deferred cleanup;
     char id[];
@@ -229,6 +234,17 @@ struct sio_event {
     struct so_cursor cursor;
 };
 
+/* What a loop keeps for those who come back: see recovery.h. */
+struct so_recovery {
+    struct list entries, sessions; /* of all namespaces, the oldest first */
+    size_t session_count, bytes;
+    uint64_t numbers;   /* entries so far */
+    uint64_t offset_ms; /* of the latest offset */
+    uint64_t offset_count;
+    struct net_alarm alarm; /* something is too old */
+    uint64_t recovered, refused;
+};
+
 struct so_shard {
     struct so_hub *hub;
     struct net_loop *loop;
@@ -247,6 +263,7 @@ struct so_shard {
     /* While the sockets of a client learn that its session is over. */
     const struct so_client *leaving;
     const char *leaving_detail;
+    struct so_recovery recovery;
     uint32_t id_counter;
     size_t client_count, socket_count, ack_count;
     uint64_t events_in, events_out, volatile_dropped;
@@ -473,6 +490,8 @@ int so_socket_attach(sio_socket *socket); /* to the adapter */
 int so_append_query(struct grow *out, const uint64_t seed[2], sio_str query);
 
 /* --- socket.c --- */
+/* By the system's clock: ms since the epoch. */
+uint64_t so_wall_clock_ms(void);
 /* Leave the namespace: handlers, rooms, pending answers. */
 void so_socket_leave(sio_socket *socket, const char *reason);
 void so_socket_deliver(void *part, sio_socket *socket, sio_packet *packet,

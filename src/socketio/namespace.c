@@ -4,7 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "src/socketio/hub.h"
+#include "src/socketio/recovery.h"
 
 #include <sio/namespace.h>
 
@@ -106,9 +106,12 @@ int so_namespace_open(sio_namespace *nsp, enum so_kind kind)
         if (!adapter)
             return SIO_E_NOMEM;
     }
-    r = map_add(kind == SO_PARENT ? &hub->parents : &hub->namespaces,
-                &nsp->node, map_key(&nsp->node));
+    r = adapter ? so_log_open(&nsp->part) : SIO_OK;
+    if (r == SIO_OK)
+        r = map_add(kind == SO_PARENT ? &hub->parents : &hub->namespaces,
+                    &nsp->node, map_key(&nsp->node));
     if (r < 0) {
+        so_log_close(&nsp->part);
         if (adapter)
             hub->adapter->close(adapter);
         return r;
@@ -161,6 +164,7 @@ void so_namespace_close(sio_namespace *nsp)
         hub->children--;
     if (nsp->kind == SO_CHILD)
         list_remove(&nsp->children);
+    so_log_close(part);
     if (part->adapter)
         part->ops->close(part->adapter);
     part->ops = &so_no_adapter;

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "src/socketio/client2.h"
+#include "src/socketio/recovery.h"
 
 #include "protocol/socketio/scan.h"
 #include "src/net/random.h"
@@ -37,11 +38,12 @@ static void socket_free(sio_socket *socket)
         free((char *)(uintptr_t)socket->auth.p);
     free(socket->address);
     free(socket->data_json);
+    so_resume_free(socket);
     so_namespace_unref(socket->part->nsp);
     free(socket);
 }
 
-static uint64_t wall_clock_ms(void)
+uint64_t so_wall_clock_ms(void)
 {
     struct timespec ts;
 
@@ -78,10 +80,11 @@ sio_socket *so_socket_new(struct so_client *client, sio_namespace *nsp,
     socket->id_len = (uint32_t)id_len;
     socket->client = client;
     socket->part = &so_namespace_ref(nsp)->part;
-    socket->issued_ms = wall_clock_ms();
+    socket->issued_ms = so_wall_clock_ms();
     list_init(&socket->acks);
     list_init(&socket->node);
-    if (copy_auth(socket, auth) < 0 || make_id(socket) < 0) {
+    if (copy_auth(socket, auth) < 0 || make_id(socket) < 0 ||
+        so_resume_begin(socket) < 0) {
         socket_free(socket);
         so_client_violation(client, "out of memory");
         return NULL;
@@ -134,6 +137,8 @@ void so_socket_leave(sio_socket *socket, const char *reason)
     list_remove(&socket->node);
     if (was_connected)
         tell(so_walk_of(nsp, on_disconnecting), socket, reason);
+    if (was_connected || sio_recovered(socket))
+        so_save(socket, reason);
     socket->state = SO_GONE;
     slot = socket->slot;
     socket->slot = NULL;

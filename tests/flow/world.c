@@ -443,6 +443,8 @@ const char *world_left(struct world *w)
         { "acks", s.pending_acks },
         { "bytes", s.queued_bytes },
         { "bytes of input", s.unfinished_bytes },
+        { "waiting sessions", s.waiting_sessions },
+        { "bytes kept for them", s.recovery_bytes },
         { "clients", w->server->hub.shard.client_count },
         { "events in the batch", w->server->hub.shard.batch_count },
         { "chunks", w->server->loop.chunk_count },

@@ -330,7 +330,6 @@ static int run(const struct settings *settings, unsigned port)
     sio_options options;
     sio_server *server;
 
-    /* Connection state recovery is switched on here once the library has it. */
     server_options(settings, &options);
     options.allow_request = allow;
     server = sio_server_new(&options);
@@ -345,6 +344,7 @@ const struct role client_sio = {
     .defaults = { .ping_interval = 2000,
                   .ping_timeout = 20000,
                   .connect_timeout = 45000,
+                  .recovery = 120000,
                   .max_payload = 1000000 },
     .run = run,
 };

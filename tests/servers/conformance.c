@@ -43,6 +43,9 @@ void server_options(const struct settings *settings, sio_options *options)
     options->allow_eio3 = settings->eio3;
     if (settings->unmatched)
         options->unmatched_status = (int)settings->unmatched;
+    options->connection_state_recovery = settings->recovery > 0;
+    if (settings->recovery)
+        options->max_disconnection_duration_ms = settings->recovery;
     options->cors_origin = "*";
     /* A client may have a few of the largest messages under way. */
     if (options->max_buffered_amount < 4 * (size_t)settings->max_payload)
@@ -193,8 +196,6 @@ static bool parse_text_setting(struct settings *settings, const char *arg)
 /* What a later library can do: NULL, or what is asked for too early. */
 static const char *not_yet(const struct settings *s)
 {
-    if (s->recovery > 0)
-        return "recovery";
     if (s->loops > 1)
         return "loops";
     if (s->redis && *s->redis)

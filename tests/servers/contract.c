@@ -71,10 +71,13 @@ static void free_person(void *data)
 
 static void on_root(sio_socket *socket, void *user)
 {
-    struct person *person = calloc(1, sizeof *person);
+    struct person *person = sio_data(socket); /* it is back */
+    const bool is_new = !person;
     cJSON *tree = cJSON_CreateObject();
 
     (void)user;
+    if (is_new)
+        person = calloc(1, sizeof *person);
     if (!person) {
         sio_disconnect(socket, true);
         cJSON_Delete(tree);
@@ -83,9 +86,10 @@ static void on_root(sio_socket *socket, void *user)
     person->socket = socket;
     person->next = people;
     people = person;
-    sio_set_data(socket, person, free_person);
+    if (is_new)
+        sio_set_data(socket, person, free_person);
     cJSON_AddStringToObject(tree, "id", sio_id(socket));
-    cJSON_AddFalseToObject(tree, "recovered");
+    cJSON_AddBoolToObject(tree, "recovered", sio_recovered(socket));
     emit_tree(socket, "welcome", tree, NULL);
 }
 
@@ -224,6 +228,7 @@ const struct role contract = {
                   .ping_timeout = 4000,
                   .connect_timeout = 3000,
                   .max_payload = 1000000,
+                  .recovery = 60000,
                   .eio3 = 1 },
     .run = run,
 };

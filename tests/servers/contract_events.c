@@ -302,8 +302,7 @@ cJSON *person_tree(sio_socket *socket, const struct person *person)
     cJSON_AddItemToObject(tree, "header",
                           text ? cJSON_CreateString(text) : cJSON_CreateNull());
     cJSON_AddBoolToObject(tree, "secure", sio_request_secure(socket));
-    /* Sessions that are recovered are to come. */
-    cJSON_AddFalseToObject(tree, "recovered");
+    cJSON_AddBoolToObject(tree, "recovered", sio_recovered(socket));
     cJSON_AddItemToObject(tree, "data", memory_tree(person->remembered));
     free(text);
     return tree;

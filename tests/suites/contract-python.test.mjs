@@ -21,7 +21,7 @@ function play(port, way) {
 
 for (const way of ["polling", "websocket", "upgrade", "threads"])
   test(`contract, Python: ${way}`, { skip: !python && "python3-socketio is not installed" }, async (t) => {
-    const server = await conformance("contract");
+    const server = await conformance("contract", "recovery=0");
     const { error, stdout, stderr } = await play(server.port, way);
     const results = [...stdout.matchAll(/^(not )?ok - (.*)$/gm)];
     for (const [, failed, scene] of results)

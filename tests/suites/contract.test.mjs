@@ -330,7 +330,7 @@ function cannot(client, [transport, upgrade], scene) {
 }
 
 async function play(t, client) {
-  const server = await conformance("contract");
+  const server = await conformance("contract", "recovery=0");
   for (const transports of WAYS)
     for (const [name, scene] of Object.entries(SCENES))
       await t.test(`contract, ${client.version} over ${transports.join("+")}: ${name}`, { skip: cannot(client, transports, name) }, async () => {
