@@ -17,7 +17,9 @@
  *                                     <--    typing from
  *
  * What is sent twice, because an answer was lost, arrives once: see
- * post_write(). What was sent while a page was away it gets when it is back.
+ * post_write(). A page whose connection broke for a while is recovered by the
+ * library, with what it has missed; one that was reloaded, or away for longer,
+ * says what it has (`last`) and gets the rest.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -112,34 +114,46 @@ static void check_in(sio_socket *socket, sio_next *next, void *user)
     sio_next_ok(next);
 }
 
+static void welcome(struct office *office, sio_socket *socket,
+                    const struct tab *tab)
+{
+    const struct person *person = tab->person;
+
+    sio_join(socket, person->key);
+    sio_emit(socket, "session", sio_int(person->id), sio_string(person->name),
+             sio_string(person->token));
+    emit_json(sio_target_socket(socket), "messages",
+              post_messages(&office->post, person, tab->last));
+}
+
+/* Of a page that was recovered the tab is the one that it had. */
 static void on_connection(sio_socket *socket, void *user)
 {
     struct office *office = user;
     struct tab *tab = sio_data(socket);
     struct person *person = post_by_id(&office->post, tab->id);
 
-    if (!person) { /* forgotten since the middleware */
+    if (!person) { /* forgotten since the middleware, or while it was away */
         sio_disconnect(socket, true);
         return;
     }
     tab->person = person;
     person_arrive(person);
-    sio_join(socket, person->key);
-    sio_emit(socket, "session", sio_int(person->id), sio_string(person->name),
-             sio_string(person->token));
-    emit_json(sio_target_socket(socket), "messages",
-              post_messages(&office->post, person, tab->last));
+    if (!sio_recovered(socket))
+        welcome(office, socket, tab);
     tell_people(office);
 }
 
 static void on_disconnect(sio_socket *socket, const char *reason, void *user)
 {
     struct office *office = user;
+    struct tab *tab = sio_data(socket);
 
     (void)reason;
-    if (!person_of(socket))
+    if (!tab->person)
         return;
-    person_depart(&office->post, person_of(socket));
+    person_depart(&office->post, tab->person);
+    tab->person = NULL;
     tell_people(office);
 }
 
@@ -227,6 +241,7 @@ static sio_server *make_server(struct office *office, struct site *site)
     sio_options_init(&options);
     site_options(site, &options);
     options.max_http_buffer_size = 64 * 1024; /* it is all text */
+    options.connection_state_recovery = true;
     server = sio_server_new(&options);
     if (!server)
         return NULL;

@@ -73,6 +73,7 @@ test("messages: they are there after a reload", { skip }, async () => {
   assert.deepEqual(await texts(ann), before);
   assert.equal(await ann.locator("#other").textContent(), "Bob");
   await online(ann);
+  assert.equal(await ann.locator("html").getAttribute("data-recovered"), "false");
 });
 
 test("messages: all tabs of one person have them, others' do not", { skip }, async () => {
@@ -109,6 +110,7 @@ test("messages: what is written while the connection is cut arrives, once, both 
   await ann.context().setOffline(false);
   await sees(ann, "bridge");
   await sees(bob, "tunnel");
+  assert.equal(await ann.locator("html").getAttribute("data-recovered"), "true");
   await state(bob, "bridge", "read");
   await state(ann, "tunnel", "read");
   for (const page of [ann, bob])

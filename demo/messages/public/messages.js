@@ -206,6 +206,12 @@ socket.on("session", (id, name, token) => {
   outbox.forEach(post);
 });
 
+// The connection broke and is there again: we have been sent what we missed.
+socket.on("connect", () => {
+  document.documentElement.dataset.recovered = socket.recovered;
+  if (socket.recovered) outbox.forEach(post);
+});
+
 socket.on("people", (list) => {
   people = list;
   show();
