@@ -187,6 +187,11 @@ check: certs $(TESTS)
 #: make asan tsan debug the same as `make test` under that variant
 asan tsan debug:
 	@$(MAKE) --no-print-directory BUILD=$@ test
+#: make churn           100,000 clients that come and go badly (CHURN=)
+CHURN ?= 100000
+churn: setup servers
+	SIO_BUILD=$(OUT) SIO_CHURN=$(CHURN) \
+	    node --test --test-reporter=tap tests/e2e/churn.test.mjs
 #: make coverage        line coverage of protocol/ and src/ by all tests
 coverage:
 	@$(MAKE) --no-print-directory BUILD=coverage test; status=$$?; \
@@ -249,5 +254,5 @@ clean:
 -include $(patsubst %.o,%.d,$(call obj,$(PROTO) $(CORE) $(UNIT) $(FLOW) \
     $(SUPPORT) $(wildcard tests/fuzz/*.c tests/fuzz/driver/*.c demo/*/*.c tests/servers/*.c tests/e2e/*.c)))
 .PHONY: all certs help install uninstall demos demo servers test test-only check \
-    asan tsan debug coverage bench conformance lint format sizes fuzz setup setup-demo clean FORCE
+    asan tsan debug churn coverage bench conformance lint format sizes fuzz setup setup-demo clean FORCE
 .SECONDARY:

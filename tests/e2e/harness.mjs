@@ -124,19 +124,22 @@ export async function startProgram(command, args, pattern, how = {}) {
 // Once all clients have left, a server has nothing left of them: every counter
 // of live objects and queued bytes is zero. Asked over HTTP, with a connection
 // and a request that are not counted. Node's server does not count so much.
+// Returns how many bytes of its heap are in use.
 export async function untilNothingIsLeft({ program }) {
-  if (PEER_IS_NODE) return;
-  let left;
-  const none = { connections: 0, requests: 0, sessions: 0, websockets: 0, sockets: 0, rooms: 0, pending_acks: 0, queued_bytes: 0 };
+  if (PEER_IS_NODE) return 0;
+  let left, inUse;
+  const none = { connections: 0, requests: 0, sessions: 0, websockets: 0, sockets: 0, rooms: 0, pending_acks: 0, queued_bytes: 0, waiting_sessions: 0, recovery_bytes: 0 };
   await until(() => `nothing is left of the clients, but there is ${left}`, async () => {
     const answer = await http({ socketPath: program.counters }, { path: "/counters" }).catch((error) => (left = error.message, null));
     if (!answer) return false; // no place for one more connection yet
-    const { refused, handshakes, ...alive } = JSON.parse(answer.body);
+    const { refused, handshakes, heap, ...alive } = JSON.parse(answer.body);
     alive.connections--;
     alive.requests--;
     left = JSON.stringify(alive);
+    inUse = heap;
     return left === JSON.stringify(none);
   }, 8000);
+  return inUse;
 }
 
 export class TestServer {

@@ -638,7 +638,10 @@ static int set_option(sio_options *o, const char *name, const char *value)
         o->allow_eio3 = n;
     else if (strcmp(name, "cleanup") == 0)
         o->cleanup_empty_child_namespaces = n;
-    else if (strcmp(name, "client") == 0)
+    else if (strcmp(name, "recovery") == 0) {
+        o->connection_state_recovery = true;
+        o->max_disconnection_duration_ms = (uint32_t)n;
+    } else if (strcmp(name, "client") == 0)
         o->client_dir = value;
     else if (strcmp(name, "parser") == 0)
         o->parser = strcmp(value, "msgpack") == 0 ? sio_msgpack_parser()

@@ -5,8 +5,21 @@
  */
 #include "tests/servers/counters.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* Bytes of the heap in use; 0 under a sanitizer, whose heap cannot be asked. */
+static size_t heap_bytes(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return 0;
+#else
+    struct mallinfo2 m = mallinfo2();
+
+    return m.uordblks + m.hblkhd;
+#endif
+}
 
 static void on_counters(sio_http_request *request, void *user)
 {
@@ -19,11 +32,13 @@ static void on_counters(sio_http_request *request, void *user)
                  "{\"connections\":%zu,\"requests\":%zu,\"sessions\":%zu,"
                  "\"websockets\":%zu,\"sockets\":%zu,\"rooms\":%zu,"
                  "\"pending_acks\":%zu,\"queued_bytes\":%zu,"
-                 "\"refused\":%llu,\"handshakes\":%llu}",
+                 "\"waiting_sessions\":%zu,\"recovery_bytes\":%zu,"
+                 "\"refused\":%llu,\"handshakes\":%llu,"
+                 "\"heap\":%zu}",
                  s.connections, s.requests, s.sessions, s.websockets, s.sockets,
-                 s.rooms, s.pending_acks, s.queued_bytes,
-                 (unsigned long long)s.refused,
-                 (unsigned long long)s.handshakes);
+                 s.rooms, s.pending_acks, s.queued_bytes, s.waiting_sessions,
+                 s.recovery_bytes, (unsigned long long)s.refused,
+                 (unsigned long long)s.handshakes, heap_bytes());
     sio_http_respond(request, 200, "application/json", body, (size_t)n);
 }
 
