@@ -33,20 +33,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ROOM_SIZE 32    /* bytes of "sensor:" and the longest name */
-#define STOP_LOOK_MS 20 /* between two looks whether all have gone */
-#define STOP_LOOKS 150  /* 3 s: the server closes what is left after 2 */
-#define STATUS_MS 1000  /* between two of them */
+#define ROOM_SIZE 32   /* bytes of "sensor:" and the longest name */
+#define STATUS_MS 1000 /* between two of them */
 
 struct program {
     struct event_base *base;
-    struct event *status, *sigint, *sigterm, *stopping;
+    struct event *status, *sigint, *sigterm;
     sio_server *server;
     sio_namespace *nsp;
     struct station station;
     atomic_ulong readings; /* since the last status; the thread counts */
     int64_t seconds;       /* since the start */
-    int looks;
 };
 
 static const char *room_of(const struct sensor *sensor, char room[ROOM_SIZE])
@@ -175,23 +172,18 @@ static void on_status(evutil_socket_t fd, short what, void *user)
              sio_int((int64_t)readings));
 }
 
-/* Has everybody gone? */
-static void on_stopping(evutil_socket_t fd, short what, void *user)
+/* Everybody has gone. */
+static void on_stopped(sio_server *server, void *user)
 {
     struct program *program = user;
-    sio_stats stats;
 
-    (void)fd;
-    (void)what;
-    sio_get_stats(program->server, &stats);
-    if (stats.connections == 0 || ++program->looks == STOP_LOOKS)
-        event_base_loopbreak(program->base);
+    (void)server;
+    event_base_loopbreak(program->base);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *user)
 {
     struct program *program = user;
-    const struct timeval look = { .tv_usec = STOP_LOOK_MS * 1000 };
 
     (void)number;
     (void)what;
@@ -199,7 +191,6 @@ static void on_signal(evutil_socket_t number, short what, void *user)
     event_del(program->sigterm);
     event_del(program->status);
     sio_stop(program->server);
-    event_add(program->stopping, &look);
 }
 
 /* -------------------------------------------------------------------- main */
@@ -213,6 +204,8 @@ static bool make_server(struct program *program, struct site *site)
     options.event_base = program->base; /* sio_run() is not called then */
     program->server = sio_server_new(&options);
     program->nsp = program->server ? sio_of(program->server, "/") : NULL;
+    if (program->server)
+        sio_on_stopped(program->server, on_stopped, program);
     return program->nsp &&
            sio_on_connection(program->nsp, on_connection, program) == SIO_OK &&
            sio_on(program->nsp, "watch", on_watch, program) == SIO_OK &&
@@ -226,11 +219,10 @@ static bool make_events(struct program *program)
     struct event_base *base = program->base;
 
     program->status = event_new(base, -1, EV_PERSIST, on_status, program);
-    program->stopping = event_new(base, -1, EV_PERSIST, on_stopping, program);
     program->sigint = evsignal_new(base, SIGINT, on_signal, program);
     program->sigterm = evsignal_new(base, SIGTERM, on_signal, program);
-    return program->status && program->stopping && program->sigint &&
-           program->sigterm && event_add(program->status, &status) == 0 &&
+    return program->status && program->sigint && program->sigterm &&
+           event_add(program->status, &status) == 0 &&
            event_add(program->sigint, NULL) == 0 &&
            event_add(program->sigterm, NULL) == 0;
 }
@@ -258,7 +250,6 @@ static void clean_up(struct program *program)
 {
     sio_server_free(program->server); /* needs the base */
     free_event(program->status);
-    free_event(program->stopping);
     free_event(program->sigint);
     free_event(program->sigterm);
     if (program->base)

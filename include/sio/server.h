@@ -282,8 +282,8 @@ SIO_API void sio_listen_options_init_sized(sio_listen_options *options,
  *          "systemd:NAME": those of that FileDescriptorName=. All or none.
  * options  NULL: the defaults. Borrowed until return.
  * Returns  SIO_OK; SIO_E_ADDRESS; SIO_E_SYS with errno (EADDRINUSE, EACCES);
- *          SIO_E_NOMEM; SIO_E_STATE after sio_stop(); SIO_E_INVAL (options).
- *          The log says more.
+ *          SIO_E_NOMEM; SIO_E_STATE while it drains or stops; SIO_E_INVAL
+ *          (options). The log says more.
  * Thread   before sio_run(), or the loop's.
  */
 SIO_API int sio_listen(sio_server *server, const char *address,
@@ -305,11 +305,24 @@ SIO_API int sio_run(sio_server *server);
  * Stop as Node's io.close() does: no new connections; every socket gets
  * "disconnecting" and "disconnect" with "server shutting down"; WebSockets get
  * a close frame, waiting polls a close packet; sio_run() returns when the last
- * connection has ended, after 2 s at the latest.
+ * connection has ended, after 2 s at the latest. Namespaces and handlers stay:
+ * from then on sio_listen() begins anew.
  *
  * Thread  any; also from a callback. Not from a signal handler.
  */
 SIO_API void sio_stop(sio_server *server);
+
+/*
+ * Call fn when the server has stopped: its last connection has ended, and
+ * sio_run() is about to return. Of use on an event_base of the program's, which
+ * may then end its loop. fn may call sio_listen(), and sio_run() goes on; not
+ * sio_server_free(). One function; NULL: none.
+ *
+ * Thread  before sio_run(), or the loop's, which is that of the call.
+ */
+SIO_API void sio_on_stopped(sio_server *server,
+                            void (*fn)(sio_server *server, void *user),
+                            void *user);
 
 /*
  * Leave gently: new clients are refused, those that are there are closed one by

@@ -73,6 +73,12 @@ void eng_shut(struct engine *e, enum eio_close_reason reason)
         eng_discard(container_of(node, struct eng_session, node), reason);
 }
 
+void eng_reopen(struct engine *e)
+{
+    e->shut = false;
+    e->refuses_new = false;
+}
+
 void eng_destroy(struct engine *e)
 {
     eng_shut(e, EIO_CLOSE_SERVER_SHUTDOWN);

@@ -177,6 +177,8 @@ bool eng_close_oldest(struct engine *e);
 /* Close every session with `reason`, discarding what they had queued; refuse
  * new ones. */
 void eng_shut(struct engine *e, enum eio_close_reason reason);
+/* Take new sessions again. */
+void eng_reopen(struct engine *e);
 
 /* Close what is left (WebSockets that wait for the peer), stop the timers. */
 void eng_destroy(struct engine *e);

@@ -117,8 +117,11 @@ int http_server_init(struct http_server *s, struct net_loop *loop,
                      const struct http_server_ops *ops, void *self);
 /* Close what is idle; the rest closes once it is answered. */
 void http_server_shut(struct http_server *s);
-/* Close every connection (on_aborted() comes for open exchanges) and the
- * timers. */
+/* Go on as if that had not been. */
+void http_server_reopen(struct http_server *s);
+/* Close every connection: on_aborted() comes for open exchanges. */
+void http_server_cut(struct http_server *s);
+/* The same, and it is over. */
 void http_server_close(struct http_server *s);
 
 /* Memory for unfinished input has grown or shrunk, from so many bytes to so

@@ -158,13 +158,23 @@ void http_server_shut(struct http_server *s)
     }
 }
 
-void http_server_close(struct http_server *s)
+void http_server_reopen(struct http_server *s)
+{
+    s->shut = false;
+}
+
+void http_server_cut(struct http_server *s)
 {
     while (!list_empty(&s->connections))
         http_connection_close(
             container_of(s->connections.next, struct http_connection, node));
     while (!list_empty(&s->spare))
         exchange_free(take_spare(s));
+}
+
+void http_server_close(struct http_server *s)
+{
+    http_server_cut(s);
     net_timer_queue_close(&s->head_timeouts);
     net_timer_queue_close(&s->request_timeouts);
     net_timer_queue_close(&s->idle_timeouts);

@@ -96,6 +96,12 @@ void drain_init(struct drain *d)
     net_alarm_init(&d->alarm, drain_look);
 }
 
+void drain_reset(struct drain *d)
+{
+    atomic_store(&d->begun, false);
+    d->clients = d->closed = 0;
+}
+
 void sio_drain(sio_server *server, uint32_t ms)
 {
     if (atomic_exchange(&server->drain.begun, true))

@@ -17,6 +17,7 @@ struct sio_engine {
     void *user;
     struct arena strings;           /* copies of the options' */
     struct http_patterns *patterns; /* of CORS */
+    bool closed;                    /* by sio_engine_close() */
 };
 
 /* A sio_session is an eng_session seen from outside. */
@@ -213,6 +214,7 @@ int sio_engine_use_http(sio_engine *engine, sio_http_call_fn fn, void *user)
 
 void sio_engine_close(sio_engine *engine)
 {
+    engine->closed = true;
     eng_shut(&engine->engine, EIO_CLOSE_FORCED_CLOSE);
 }
 
@@ -342,6 +344,16 @@ void engines_shut(sio_server *server)
 {
     list_for_each_safe(it, next, &server->engines)
         eng_shut(&engine_at(it)->engine, EIO_CLOSE_SERVER_SHUTDOWN);
+}
+
+/* But for those that the program has closed. */
+void engines_reopen(sio_server *server)
+{
+    list_for_each_safe(it, next, &server->engines)
+    {
+        if (!engine_at(it)->closed)
+            eng_reopen(&engine_at(it)->engine);
+    }
 }
 
 void engines_refuse_new(sio_server *server)

@@ -293,9 +293,11 @@ int sio_listen(sio_server *server, const char *address,
     int r, saved;
 
     read_options(&o, options);
-    if (sio_draining(server))
+    if (sio_draining(server) && !server->stopped)
         return SIO_E_STATE;
     why = check_options(server, &o);
+    if (!why && server->stopped)
+        server_reopen(server);
     r = why ? SIO_E_INVAL : open_address(server, address, &o, &why);
     if (r == SIO_OK)
         return SIO_OK;

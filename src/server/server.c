@@ -353,11 +353,31 @@ static void stop_look(struct net_alarm *alarm)
     if (server->loop.conn_count == 0 ||
         server->loop.now_ms >= server->stop_deadline_ms ||
         net_alarm_start(&server->loop, alarm, STOP_POLL_MS) < 0) {
-        http_server_close(&server->http);
+        http_server_cut(&server->http);
         server_log(server, SIO_LOG_INFO, "stopped");
-        if (!server->options.event_base)
+        server->stopped = true;
+        if (server->on_stopped)
+            server->on_stopped(server, server->stopped_user);
+        if (server->stopped && !server->options.event_base)
             net_loop_stop(&server->loop);
     }
+}
+
+void server_reopen(sio_server *server)
+{
+    server->stopping = server->stopped = false;
+    atomic_store(&server->stop_posted, false);
+    drain_reset(&server->drain);
+    http_server_reopen(&server->http);
+    eng_reopen(&server->hub.shard.engine);
+    engines_reopen(server);
+}
+
+void sio_on_stopped(sio_server *server,
+                    void (*fn)(sio_server *server, void *user), void *user)
+{
+    server->on_stopped = fn;
+    server->stopped_user = user;
 }
 
 static void stop_now(struct net_mail *mail)

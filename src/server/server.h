@@ -68,7 +68,9 @@ struct sio_server {
     uint64_t bad_requests; /* see sio_stats */
     struct net_mail stop_mail;
     atomic_bool stop_posted;
-    bool stopping;
+    bool stopping, stopped;
+    void (*on_stopped)(sio_server *server, void *user);
+    void *stopped_user;
     struct net_alarm stop_alarm;
     uint64_t stop_deadline_ms;
     struct net_signal sigint, sigterm;
@@ -86,9 +88,12 @@ server_log(sio_server *server, sio_log_level level, const char *fmt, ...);
 
 /* Now, on the loop's thread. */
 void server_stop(sio_server *server);
+/* It has stopped, and begins again. */
+void server_reopen(sio_server *server);
 
 /* --- drain.c --- */
 void drain_init(struct drain *d);
+void drain_reset(struct drain *d);
 
 /* --- stats.c --- */
 void stats_add_engine(sio_stats *out, const struct engine *e);
@@ -99,6 +104,7 @@ void listeners_close(sio_server *server);
 /* --- engine.c: the plain Engine.IO endpoints --- */
 bool engines_handle(sio_server *server, struct http_exchange *ex);
 void engines_shut(sio_server *server);
+void engines_reopen(sio_server *server);
 void engines_destroy(sio_server *server);
 void engines_refuse_new(sio_server *server);
 bool engines_close_oldest(sio_server *server);

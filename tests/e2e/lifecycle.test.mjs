@@ -285,6 +285,27 @@ test("E86: a server stops in bounded time amid an upgrade, a half request and a 
   ws.terminate();
 });
 
+for (const transports of WAYS)
+  test(`a server stops, listens again, and its clients come back (${transports.join("+")})`, async () => {
+    const other = await TestServer.start();
+    const clients = await Promise.all([1, 2, 3].map(() => other.connect("/", { transports, reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 200 })));
+    const ids = clients.map(({ id }) => id);
+    for (let round = 0; round < 2; round++) {
+      const left = clients.map((client) => next(client, "disconnect"));
+      const back = clients.map((client) => next(client, "connect"));
+      clients[0].emit("restart");
+      for (const [reason] of await Promise.all(left)) assert.match(reason, /^transport (close|error)$/);
+      await Promise.all(back);
+      for (const client of clients) {
+        assert.ok(!ids.includes(client.id));
+        client.emit("echo", round);
+        assert.deepEqual(await next(client, "echo"), [round]);
+      }
+    }
+    other.closeClients();
+    await other.stop();
+  });
+
 test("S228: nothing is left of all the clients that came and went", async () => {
   server.closeClients();
   await until("only the one that asks", async () => (await server.stats()).sockets === 1);

@@ -151,6 +151,10 @@ io.on("connection", (socket) => {
   socket.on("move", (room, to, ack) => (roomOrAll(room).socketsJoin(to), ack()));
   socket.on("clear", (room, from, ack) => (roomOrAll(room).socketsLeave(from), ack()));
   socket.on("kick", (room) => roomOrAll(room).disconnectSockets(true));
+  socket.on("restart", () => {
+    const { port } = http.address();
+    io.close(() => http.listen(port, "127.0.0.1"));
+  });
   socket.on("count", (ack) => ack(io.of("/").sockets.size));
   socket.on("stats", (ack) => ack({
     ...count,

@@ -675,6 +675,7 @@ static int parse(sio_options *options, int argc, char **argv)
 
 /* ----------------------------------------------------------------- /filter */
 
+static unsigned port;
 static char seen[4096]; /* "any old,out echo,..." */
 
 static void see(const char *what, const char *name)
@@ -753,6 +754,30 @@ static int register_filter(void)
     return sio_on(nsp, "seen", on_seen, NULL);
 }
 
+/* At the same port again, as soon as it has stopped. */
+static void begin_again(sio_server *stopped, void *user)
+{
+    const char *counters = getenv("SIO_COUNTERS");
+    char address[200];
+
+    (void)user;
+    snprintf(address, sizeof address, "127.0.0.1:%u", port);
+    sio_listen(stopped, address, &listen_options);
+    snprintf(address, sizeof address, "unix:%s", counters ? counters : "");
+    if (counters)
+        sio_listen(stopped, address, NULL);
+    sio_on_stopped(stopped, NULL, NULL);
+}
+
+static void on_restart(sio_socket *socket, sio_event *event, void *user)
+{
+    (void)socket;
+    (void)event;
+    (void)user;
+    sio_on_stopped(server, begin_again, NULL);
+    sio_stop(server);
+}
+
 static int register_all(void)
 {
     static const struct {
@@ -766,7 +791,7 @@ static int register_all(void)
         { "send", on_send },     { "whoami", on_whoami },
         { "count", on_count },   { "stats", on_stats },
         { "bye", on_bye },       { "admit", on_admit },
-        { "reload", on_reload },
+        { "reload", on_reload }, { "restart", on_restart },
     };
     sio_namespace *admin = sio_of(server, "/admin");
     sio_namespace *slow = sio_of(server, "/slow");
@@ -835,7 +860,8 @@ int main(int argc, char **argv)
     if (rc == SIO_OK)
         rc = listen_at(address);
     if (rc == SIO_OK) {
-        printf("ready %u\n", sio_port(server));
+        port = sio_port(server);
+        printf("ready %u\n", port);
         fflush(stdout);
         rc = sio_run(server);
     }

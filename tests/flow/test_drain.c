@@ -319,6 +319,52 @@ static void test_endpoints(void)
 
 /* ------------------------------------------------------------- stopping -- */
 
+static void on_stopped(sio_server *server, void *user)
+{
+    (*(int *)user)++;
+    if (*(int *)user == 2)
+        CHECK(sio_listen(server, "127.0.0.1:0", NULL) == SIO_OK, "within");
+}
+
+static void test_again(void)
+{
+    int stops = 0, fd;
+
+    T_CASE("stop: the program is told; sio_listen() begins anew");
+    open_server(NULL);
+    sio_on_stopped(w.server, on_stopped, &stops);
+    CHECK(sio_listen(w.server, "127.0.0.1:0", NULL) == SIO_OK, "listen");
+    for (int round = 0; round < 3; round++) {
+        fd = world_client(&w);
+        sio_stop(w.server);
+        world_turn(&w);
+        CHECK(sio_listen(w.server, "127.0.0.1:0", NULL) == SIO_E_STATE,
+              "listens while it stops");
+        CHECK_FRAMES(&w, fd, "C|");
+        world_hang_up(&w, fd);
+        world_advance(&w, 20);
+        CHECK(stops == round + 1, "told %d times", stops);
+        CHECK(sio_draining(w.server) == (round != 1), "round %d", round);
+        if (round != 1) /* then on_stopped() has listened */
+            CHECK(sio_listen(w.server, "127.0.0.1:0", NULL) == SIO_OK, "again");
+        CHECK(!sio_draining(w.server) && sio_port(w.server), "it is there");
+        fd = world_client(&w);
+        world_send_text(&w, fd, "42[\"echo\",1]");
+        CHECK_FRAMES(&w, fd, "T:42[\"echo\",1]|");
+        world_hang_up(&w, fd);
+    }
+    T_CASE("drain: sio_listen() begins anew behind it, too");
+    drain(0);
+    world_advance(&w, 20);
+    CHECK(sio_listen(w.server, "127.0.0.1:0", NULL) == SIO_OK, "listen");
+    fd = world_client(&w);
+    drain(1000);
+    world_hang_up(&w, fd);
+    world_advance(&w, 1000);
+    CHECK(stops == 5, "told %d times", stops);
+    close_server();
+}
+
 static void test_stop(void)
 {
     sio_options o;
@@ -341,6 +387,7 @@ static void test_stop(void)
     world_hang_up(&w, fd);
     close_server();
 
+    test_again();
     T_CASE("S29 S30 a server that does not listen stops without an error");
     sio_options_init(&o);
     o.handle_signals = false;
