@@ -56,8 +56,7 @@ static void abort_exchange(struct http_exchange *ex)
     http_exchange_release(ex);
 }
 
-/* The connection is no longer ours. */
-static void leave(struct http_connection *h)
+void http_connection_leave(struct http_connection *h)
 {
     struct http_exchange *reading = h->reading;
 
@@ -79,13 +78,13 @@ void http_connection_close(struct http_connection *h)
     if (!h->conn)
         return;
     net_conn_close(h->conn);
-    leave(h);
+    http_connection_leave(h);
 }
 
 void http_connection_finish(struct http_connection *h)
 {
     net_conn_finish(h->conn, h->server->config.linger_ms);
-    leave(h);
+    http_connection_leave(h);
 }
 
 void http_connection_give_up(struct http_connection *h)
@@ -93,7 +92,7 @@ void http_connection_give_up(struct http_connection *h)
     h->upgraded = h->conn;
     if (h->kept.len)
         net_task_schedule(h->server->loop, &h->resume);
-    leave(h);
+    http_connection_leave(h);
 }
 
 /* Node's answer to what is no HTTP, if an answer would still be understood as
@@ -220,9 +219,11 @@ static size_t output_of(const struct http_connection *h)
     return n;
 }
 
-/* Must the next request wait? */
+/* Must what comes next wait? */
 static bool blocked(const struct http_connection *h)
 {
+    if (h->target)
+        return true;
     return !h->reading &&
            (h->switching ||
             h->exchange_count >= h->server->config.max_pipeline ||
@@ -231,7 +232,7 @@ static bool blocked(const struct http_connection *h)
 
 static void unblock(struct http_connection *h)
 {
-    if (h->kept.len && !blocked(h))
+    if (h->target ? http_may_move(h) : h->kept.len && !blocked(h))
         net_task_schedule(h->server->loop, &h->resume);
 }
 
@@ -363,6 +364,11 @@ static void begin_request(struct http_connection *h)
         return;
     ex->request.secure = h->conn->tls != NULL;
     ex->request.certificate = net_tls_certificate(h->conn);
+    ex->later = h->used;
+    h->used = true;
+    h->target = s->ops->route ? s->ops->route(s->self, ex) : NULL;
+    if (h->target)
+        return;
     h->in_body = true;
     h->body_left = h->framing.length;
     h->chunked = (struct http_chunked){ 0 };
@@ -506,7 +512,12 @@ static size_t on_data(void *self, uint8_t *data, size_t len)
 
     if (!alive(h))
         return used; /* what is left is for the new owner, if there is one */
-    if (used < len) {
+    if (h->target && http_may_move(h)) {
+        if (http_move(h, data + used, len - used) < 0)
+            out_of_memory(h);
+        return len;
+    }
+    if (used < len || h->target) {
         net_conn_pause(h->conn);
         if (grow_append(&h->kept, data + used, len - used) < 0)
             out_of_memory(h);
@@ -526,7 +537,10 @@ static void on_resume(struct net_task *task)
     size_t used = h->conn ? feed(h, data, len) : 0;
 
     h->kept_at += used;
-    if (h->upgraded) {
+    if (alive(h) && h->target) {
+        if (http_may_move(h) && http_move(h, data + used, len - used) < 0)
+            out_of_memory(h);
+    } else if (h->upgraded) {
         net_task_cancel(task); /* feed() may have scheduled it anew */
         net_conn_resume(h->upgraded);
         net_conn_feed(h->upgraded, data + used, len - used);
@@ -553,7 +567,7 @@ static void on_end(void *self)
 static void on_closed(void *self, enum net_close_reason why)
 {
     (void)why;
-    leave(self);
+    http_connection_leave(self);
 }
 
 static void on_drained(void *self)
@@ -561,7 +575,7 @@ static void on_drained(void *self)
     unblock(self);
 }
 
-static const struct net_conn_ops conn_ops = {
+const struct net_conn_ops http_conn_ops = {
     .on_data = on_data,
     .on_end = on_end,
     .on_closed = on_closed,
@@ -572,8 +586,8 @@ static const struct net_conn_ops conn_ops = {
 static int open_conn(struct http_connection *h, struct http_server *s, int fd,
                      const struct net_address *peer, sio_tls *tls)
 {
-    int r = net_conn_open(s->loop, fd, peer, s->config.max_queued, &conn_ops, h,
-                          &h->conn);
+    int r = net_conn_open(s->loop, fd, peer, s->config.max_queued,
+                          &http_conn_ops, h, &h->conn);
 
     if (r < 0) {
         close(fd);
@@ -590,21 +604,13 @@ int http_accept(struct http_server *s, int fd, const struct net_address *peer)
     return http_accept_tls(s, fd, peer, NULL);
 }
 
-int http_accept_tls(struct http_server *s, int fd,
-                    const struct net_address *peer, sio_tls *tls)
+struct http_connection *http_connection_new(struct http_server *s,
+                                            const struct net_address *peer)
 {
     struct http_connection *h = calloc(1, sizeof *h);
-    int r;
 
-    if (!h) {
-        close(fd);
-        return SIO_E_NOMEM;
-    }
-    r = open_conn(h, s, fd, peer, tls);
-    if (r < 0) {
-        free(h);
-        return r;
-    }
+    if (!h)
+        return NULL;
     h->server = s;
     h->peer = *peer;
     list_init(&h->exchanges);
@@ -612,10 +618,35 @@ int http_accept_tls(struct http_server *s, int fd,
     net_task_init(&h->resume, on_resume);
     net_timer_init(&h->timer);
     net_timer_init(&h->whole);
+    return h;
+}
+
+/* The first request may not take longer to begin than a head to arrive. */
+void http_connection_begin(struct http_connection *h)
+{
+    struct http_server *s = h->server;
+    bool shakes = net_tls_handshaking(h->conn);
+
     list_append(&s->connections, &h->node);
     s->connection_count++;
-    /* The first request may not take longer to begin than a head to arrive. */
     h->phase = HTTP_HEAD;
-    net_timer_start(tls ? &s->tls_timeouts : &s->head_timeouts, &h->timer);
-    return SIO_OK;
+    net_timer_start(shakes ? &s->tls_timeouts : &s->head_timeouts, &h->timer);
+}
+
+int http_accept_tls(struct http_server *s, int fd,
+                    const struct net_address *peer, sio_tls *tls)
+{
+    struct http_connection *h = http_connection_new(s, peer);
+    int r;
+
+    if (!h) {
+        close(fd);
+        return SIO_E_NOMEM;
+    }
+    r = open_conn(h, s, fd, peer, tls);
+    if (r < 0)
+        free(h);
+    else
+        http_connection_begin(h);
+    return r;
 }

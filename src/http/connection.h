@@ -44,6 +44,8 @@ struct http_connection {
     struct http_chunked chunked;
     size_t dropped; /* bytes of its body */
 
+    struct http_server *target; /* who is to answer `reading`; NULL: we */
+    bool used;      /* it has brought a request, here or on another loop */
     bool feeding;   /* bytes are being read: the timers are set afterwards */
     bool last;      /* no request is accepted after the present one */
     bool switching; /* an upgrade is undecided: what follows may not be HTTP */
@@ -80,6 +82,24 @@ void http_head_timed_out(struct net_timer *timer);
 void http_request_timed_out(struct net_timer *timer);
 void http_idle_timed_out(struct net_timer *timer);
 void http_tls_timed_out(struct net_timer *timer);
+
+/* The connection is no longer ours. */
+void http_connection_leave(struct http_connection *h);
+
+/* A connection without its net_conn; NULL: out of memory. With it, it may
+ * begin to read. */
+struct http_connection *http_connection_new(struct http_server *s,
+                                            const struct net_address *peer);
+void http_connection_begin(struct http_connection *h);
+extern const struct net_conn_ops http_conn_ops;
+
+/* --- handover.c --- */
+
+/* Is everything before the request that is to be answered elsewhere over? */
+bool http_may_move(const struct http_connection *h);
+/* To h->target, with what has come behind the head. SIO_OK, and the connection
+ * is no longer ours; SIO_E_NOMEM. */
+int http_move(struct http_connection *h, const uint8_t *rest, size_t n);
 
 /* --- server.c --- */
 

@@ -43,6 +43,11 @@ void http_config_defaults(struct http_config *config);
 struct http_exchange;
 
 struct http_server_ops {
+    /* Who is to answer this request: NULL: we; else that server, of another
+     * loop. The connection goes there as soon as what came before is answered;
+     * the exchange is gone then. The head is known, the body is not. May be
+     * NULL. */
+    struct http_server *(*route)(void *self, const struct http_exchange *ex);
     /* A head has arrived. The callee answers with http_respond(),
      * http_upgrade() or http_drop(), or sets ex->ops, ex->self and ex->max_body
      * to get the body and answer when it likes. */
@@ -75,6 +80,7 @@ struct http_exchange {
     /* Fields that every answer carries, spelled out (added.h); owned. */
     char *added;
     uint32_t added_size;
+    bool later;    /* the connection has brought other requests before */
     bool has_cors; /* they include those of CORS, or there are to be none */
     /* The rest is private to src/http. */
     struct grow head, body;
@@ -102,6 +108,7 @@ struct http_server {
     time_t date_s;       /* the wall-clock second that `date` spells */
     char keep_alive[64]; /* the fields "Connection" and "Keep-Alive" */
     bool shut;           /* no connection is kept any more */
+    bool closed;         /* nor is a new one taken */
     struct list connections;
     size_t connection_count, exchange_count; /* open ones */
     /* Bytes held for bodies, messages and packets that have not arrived whole,

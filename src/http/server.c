@@ -174,6 +174,7 @@ void http_server_cut(struct http_server *s)
 
 void http_server_close(struct http_server *s)
 {
+    s->closed = true;
     http_server_cut(s);
     net_timer_queue_close(&s->head_timeouts);
     net_timer_queue_close(&s->request_timeouts);

@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "src/net/conn.h"
+#include "src/net/handoff.h"
 #include "src/net/limits.h"
 #include "src/net/output.h"
 #include "src/net/tls.h"
@@ -274,10 +275,9 @@ static void conn_free(struct net_deferred *d)
     free(c);
 }
 
-void net_conn_close(struct net_conn *c)
+/* Off its loop: the struct lives until the end of the turn. */
+static void leave_loop(struct net_conn *c)
 {
-    if (c->closed)
-        return;
     c->closed = true;
     net_output_clear(c);
     event_del(&c->event);
@@ -285,10 +285,17 @@ void net_conn_close(struct net_conn *c)
     list_remove(&c->dirty);
     list_remove(&c->node);
     c->loop->conn_count--;
+    net_defer(c->loop, &c->cleanup, conn_free);
+}
+
+void net_conn_close(struct net_conn *c)
+{
+    if (c->closed)
+        return;
+    leave_loop(c);
     if (c->loop->limits)
         net_limits_give_back(c->loop->limits, &c->peer);
     close(c->fd);
-    net_defer(c->loop, &c->cleanup, conn_free);
 }
 
 void net_conn_fail(struct net_conn *c, enum net_close_reason why)
@@ -378,20 +385,15 @@ void net_conn_finish(struct net_conn *c, uint32_t linger_ms)
 
 /* ---------------------------------------------------------- the opening -- */
 
-int net_conn_open(struct net_loop *loop, int fd, const struct net_address *peer,
-                  size_t max_queued, const struct net_conn_ops *ops, void *self,
-                  struct net_conn **out)
+static int join_loop(struct net_loop *loop, int fd,
+                     const struct net_address *peer, size_t max_queued,
+                     const struct net_conn_ops *ops, void *self,
+                     struct net_conn **out)
 {
     struct net_conn *c = calloc(1, sizeof *c);
-    int r = c ? SIO_OK : SIO_E_NOMEM;
 
-    if (c && loop->limits)
-        r = net_limits_take(loop->limits,
-                            loop->conn_count + loop->waiting_count, peer);
-    if (r < 0) {
-        free(c);
-        return r;
-    }
+    if (!c)
+        return SIO_E_NOMEM;
     c->loop = loop;
     c->fd = fd;
     c->peer = *peer;
@@ -405,8 +407,6 @@ int net_conn_open(struct net_loop *loop, int fd, const struct net_address *peer,
     if (event_assign(&c->event, loop->base, fd, EV_READ | EV_PERSIST, on_event,
                      c) < 0 ||
         event_add(&c->event, NULL) < 0) {
-        if (loop->limits)
-            net_limits_give_back(loop->limits, peer);
         free(c);
         return SIO_E_SYS;
     }
@@ -414,6 +414,64 @@ int net_conn_open(struct net_loop *loop, int fd, const struct net_address *peer,
     loop->conn_count++;
     *out = c;
     return SIO_OK;
+}
+
+int net_conn_open(struct net_loop *loop, int fd, const struct net_address *peer,
+                  size_t max_queued, const struct net_conn_ops *ops, void *self,
+                  struct net_conn **out)
+{
+    struct net_limits *limits = loop->limits;
+    int r =
+        limits ? net_limits_take(limits, loop->waiting_count, peer) : SIO_OK;
+
+    if (r < 0)
+        return r;
+    r = join_loop(loop, fd, peer, max_queued, ops, self, out);
+    if (r < 0 && limits)
+        net_limits_give_back(limits, peer);
+    return r;
+}
+
+/* -------------------------------------------------------- between loops -- */
+
+bool net_conn_may_leave(const struct net_conn *c)
+{
+    return !c->closed && !c->failed && !c->finishing && !c->ended &&
+           c->queued == 0 && !c->wants_write &&
+           !(c->tls && net_tls_wants_write(c));
+}
+
+void net_conn_detach(struct net_conn *c, struct net_handoff *out)
+{
+    out->fd = c->fd;
+    out->peer = c->peer;
+    out->tls = net_tls_take(c);
+    out->bytes_in = c->bytes_in;
+    out->bytes_out = c->bytes_out;
+    out->limits = c->loop->limits;
+    leave_loop(c);
+}
+
+int net_conn_attach(struct net_loop *loop, struct net_handoff *in,
+                    size_t max_queued, const struct net_conn_ops *ops,
+                    void *self, struct net_conn **out)
+{
+    int r = join_loop(loop, in->fd, &in->peer, max_queued, ops, self, out);
+
+    if (r < 0)
+        return r;
+    (*out)->bytes_in = in->bytes_in;
+    (*out)->bytes_out = in->bytes_out;
+    net_tls_give(*out, in->tls);
+    return SIO_OK;
+}
+
+void net_handoff_drop(struct net_handoff *in)
+{
+    net_tls_drop(in->tls);
+    if (in->limits)
+        net_limits_give_back(in->limits, &in->peer);
+    close(in->fd);
 }
 
 void net_conn_set_ops(struct net_conn *c, const struct net_conn_ops *ops,

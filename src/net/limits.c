@@ -28,7 +28,29 @@ int net_limits_init(struct net_limits *limits)
         return r;
     *limits = (struct net_limits){ 0 };
     map_init(&limits->addresses, seed);
+    pthread_mutex_init(&limits->lock, NULL);
     return SIO_OK;
+}
+
+void net_limits_destroy(struct net_limits *limits)
+{
+    pthread_mutex_destroy(&limits->lock);
+}
+
+static bool is_full(const struct net_limits *limits, size_t waiting)
+{
+    return limits->max_connections &&
+           limits->open + waiting >= limits->max_connections;
+}
+
+bool net_limits_full(struct net_limits *limits, size_t waiting)
+{
+    bool full;
+
+    pthread_mutex_lock(&limits->lock);
+    full = is_full(limits, waiting);
+    pthread_mutex_unlock(&limits->lock);
+    return full;
 }
 
 /* What is the same for all connections of the client; n 0: not counted. */
@@ -67,14 +89,10 @@ static int add(struct net_limits *limits, sio_str key)
     return r;
 }
 
-int net_limits_take(struct net_limits *limits, size_t open,
-                    const struct net_address *peer)
+static int take(struct net_limits *limits, sio_str key)
 {
-    sio_str key = key_of(limits, peer);
     struct counted *c;
 
-    if (net_limits_full(limits, open))
-        return SIO_E_LIMIT;
     if (key.n == 0)
         return SIO_OK;
     c = find(limits, key);
@@ -86,14 +104,35 @@ int net_limits_take(struct net_limits *limits, size_t open,
     return SIO_OK;
 }
 
-void net_limits_give_back(struct net_limits *limits,
-                          const struct net_address *peer)
+int net_limits_take(struct net_limits *limits, size_t waiting,
+                    const struct net_address *peer)
 {
-    sio_str key = key_of(limits, peer);
+    int r = SIO_E_LIMIT;
+
+    pthread_mutex_lock(&limits->lock);
+    if (!is_full(limits, waiting)) {
+        r = take(limits, key_of(limits, peer));
+        limits->open += r == SIO_OK;
+    }
+    pthread_mutex_unlock(&limits->lock);
+    return r;
+}
+
+static void give_back(struct net_limits *limits, sio_str key)
+{
     struct counted *c = key.n ? find(limits, key) : NULL;
 
     if (!c || --c->connections)
         return;
     map_remove(&limits->addresses, &c->node);
     free(c);
+}
+
+void net_limits_give_back(struct net_limits *limits,
+                          const struct net_address *peer)
+{
+    pthread_mutex_lock(&limits->lock);
+    limits->open--;
+    give_back(limits, key_of(limits, peer));
+    pthread_mutex_unlock(&limits->lock);
 }

@@ -457,14 +457,36 @@ int net_tls_start(struct net_conn *c, sio_tls *tls)
     return SIO_OK;
 }
 
-void net_tls_free(struct net_conn *c)
+struct net_tls *net_tls_take(struct net_conn *c)
 {
     struct net_tls *t = c->tls;
 
     if (!t)
-        return;
+        return NULL;
     c->tls = NULL;
     c->loop->tls_count--;
+    t->conn = NULL;
+    return t;
+}
+
+void net_tls_give(struct net_conn *c, struct net_tls *t)
+{
+    if (!t)
+        return;
+    t->conn = c;
+    c->tls = t;
+    c->loop->tls_count++;
+}
+
+void net_tls_free(struct net_conn *c)
+{
+    net_tls_drop(net_tls_take(c));
+}
+
+void net_tls_drop(struct net_tls *t)
+{
+    if (!t)
+        return;
     SSL_free(t->ssl);
     tls_generation_unref(t->generation);
     sio_tls_free(t->context);

@@ -84,5 +84,10 @@ bool net_tls_wants_write(const struct net_conn *c);
  * the kernel's buffer. */
 bool net_tls_goodbye(struct net_conn *c);
 void net_tls_free(struct net_conn *c);
+/* To another connection, of another loop: what net_tls_take() returns (NULL:
+ * there is none) goes to net_tls_give(), or to net_tls_drop(). */
+struct net_tls *net_tls_take(struct net_conn *c);
+void net_tls_give(struct net_conn *c, struct net_tls *tls);
+void net_tls_drop(struct net_tls *tls);
 
 #endif

@@ -63,10 +63,9 @@ static void turned_away(sio_server *server, const struct net_address *peer,
     log_turned_away(server, address, why);
 }
 
-static bool is_full(const sio_server *server)
+static bool is_full(sio_server *server)
 {
-    return net_limits_full(&server->limits, server->loop.conn_count +
-                                                server->loop.waiting_count);
+    return net_limits_full(&server->limits, server->loop.waiting_count);
 }
 
 /* Whom the connection is from is known: it is HTTP's. */

@@ -20,6 +20,11 @@ static uint64_t fx_now;
 static struct net_loop fx_loop;
 static struct http_server fx_server;
 static struct http_config fx_config;
+/* A request whose path begins so moves its connection to a second loop and its
+ * server. NULL: none does. */
+static const char *fx_moves;
+static struct net_loop fx_far_loop;
+static struct http_server fx_far;
 static int fx_peer; /* the client's end */
 static char fx_told[2000];
 static struct http_exchange *fx_waiting[FX_WAITING]; /* by the path's digit */
@@ -152,8 +157,29 @@ static inline void fx_on_refused(void *self, const struct net_address *peer,
     fx_tell("!%d%s", status, why ? "" : " (no reason)");
 }
 
-static const struct http_server_ops fx_server_ops = { fx_on_request,
-                                                      fx_on_refused };
+static inline struct http_server *fx_route(void *self,
+                                           const struct http_exchange *ex)
+{
+    (void)self;
+    return fx_moves && str_starts(ex->request.path, str_of(fx_moves)) ? &fx_far
+                                                                      : NULL;
+}
+
+static const struct http_server_ops fx_server_ops = {
+    .route = fx_route, .on_request = fx_on_request, .on_refused = fx_on_refused
+};
+static const struct http_server_ops fx_far_ops = { .on_request = fx_on_request,
+                                                   .on_refused =
+                                                       fx_on_refused };
+
+static inline void fx_poll(void)
+{
+    net_loop_poll(&fx_loop);
+    for (int i = 0; fx_moves && i < 2; i++) {
+        net_loop_poll(&fx_far_loop);
+        net_loop_poll(&fx_loop);
+    }
+}
 
 /* -------------------------------------------------------------- the fixture */
 
@@ -188,6 +214,11 @@ static inline void fx_begin_configured(void)
     CHECK(http_server_init(&fx_server, &fx_loop, &fx_config, &fx_server_ops,
                            NULL) == SIO_OK,
           "no server");
+    if (fx_moves)
+        CHECK(net_loop_init(&fx_far_loop, &config) == SIO_OK &&
+                  http_server_init(&fx_far, &fx_far_loop, &fx_config,
+                                   &fx_far_ops, NULL) == SIO_OK,
+              "no second server");
     fx_peer = fx_connect();
 }
 
@@ -197,34 +228,42 @@ static inline void fx_begin(void)
     fx_begin_configured();
 }
 
+static inline void fx_check_left(struct net_loop *loop, struct http_server *s)
+{
+    CHECK(s->connection_count == 0, "%zu connections left",
+          s->connection_count);
+    CHECK(s->exchange_count == 0, "%zu exchanges left", s->exchange_count);
+    CHECK(loop->queued_bytes == 0, "%zu bytes left", loop->queued_bytes);
+    CHECK(loop->chunk_count == 0, "%zu chunks left", loop->chunk_count);
+    net_loop_destroy(loop);
+    CHECK(loop->conn_count == 0, "%zu connections left", loop->conn_count);
+}
+
 static inline void fx_end(void)
 {
     if (fx_upgraded)
         net_conn_close(fx_upgraded);
     http_server_close(&fx_server);
-    net_loop_poll(&fx_loop);
-    CHECK(fx_server.connection_count == 0, "%zu connections left",
-          fx_server.connection_count);
-    CHECK(fx_server.exchange_count == 0, "%zu exchanges left",
-          fx_server.exchange_count);
-    CHECK(fx_loop.queued_bytes == 0, "%zu bytes left", fx_loop.queued_bytes);
-    CHECK(fx_loop.chunk_count == 0, "%zu chunks left", fx_loop.chunk_count);
-    net_loop_destroy(&fx_loop);
-    CHECK(fx_loop.conn_count == 0, "%zu connections left", fx_loop.conn_count);
+    if (fx_moves)
+        http_server_close(&fx_far);
+    fx_poll();
+    fx_check_left(&fx_loop, &fx_server);
+    if (fx_moves)
+        fx_check_left(&fx_far_loop, &fx_far);
     close(fx_peer);
 }
 
 static inline void fx_move_clock(uint64_t ms)
 {
     fx_now += ms;
-    net_loop_poll(&fx_loop);
-    net_loop_poll(&fx_loop);
+    fx_poll();
+    fx_poll();
 }
 
 static inline void fx_send(const void *p, size_t n)
 {
     CHECK(send(fx_peer, p, n, MSG_NOSIGNAL) == (ssize_t)n, "not sent");
-    net_loop_poll(&fx_loop);
+    fx_poll();
 }
 
 static inline void fx_say(const char *text)
@@ -235,8 +274,8 @@ static inline void fx_say(const char *text)
 static inline void fx_half_close(void)
 {
     shutdown(fx_peer, SHUT_WR);
-    net_loop_poll(&fx_loop);
-    net_loop_poll(&fx_loop);
+    fx_poll();
+    fx_poll();
 }
 
 /* What the client has received by now; "#" at the end of the stream. Date
@@ -248,10 +287,10 @@ static inline const char *fx_receive(void)
     ssize_t r;
     char *date;
 
-    net_loop_poll(&fx_loop);
+    fx_poll();
     while ((r = recv(fx_peer, got + n, sizeof got - n - 2, MSG_DONTWAIT)) > 0) {
         n += (size_t)r;
-        net_loop_poll(&fx_loop);
+        fx_poll();
     }
     if (r == 0)
         got[n++] = '#';

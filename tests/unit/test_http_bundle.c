@@ -74,7 +74,8 @@ static void on_refused(void *self, const struct net_address *peer, int status,
     fx_on_refused(self, peer, status, why);
 }
 
-static const struct http_server_ops ops = { on_request, on_refused };
+static const struct http_server_ops ops = { .on_request = on_request,
+                                            .on_refused = on_refused };
 
 static void say(const char *method, const char *target, const char *field)
 {

@@ -114,7 +114,7 @@ static void run(const struct row *row, size_t cut)
     if (cut < n)
         send(fx_peer, row->in + cut, n - cut, MSG_NOSIGNAL);
     for (int i = 0; i < 3; i++)
-        net_loop_poll(&fx_loop);
+        fx_poll();
     join_pieces(fx_told);
     CHECK(strcmp(fx_told, row->told) == 0, "cut at %zu: told '%s', want '%s'",
           cut, fx_told, row->told);
@@ -161,7 +161,7 @@ static void test_head_limit(void)
     memcpy(head, "GET /now HTTP/1.1\r\nX: ", 22);
     send(fx_peer, head, sizeof head, 0);
     send(fx_peer, "x\n", 2, 0);
-    net_loop_poll(&fx_loop);
+    fx_poll();
     fx_check_told("!431");
     fx_end();
 
@@ -368,8 +368,8 @@ static void test_slow_reader(void)
     fx_begin_configured();
     for (int i = 0; i < 6; i++)
         send(fx_peer, GET("/special"), sizeof(GET("/special")) - 1, 0);
-    net_loop_poll(&fx_loop);
-    net_loop_poll(&fx_loop);
+    fx_poll();
+    fx_poll();
     CHECK(fx_server.connection_count == 0, "still there");
     fx_end();
     free(big_body);
@@ -476,7 +476,7 @@ static void test_aborts(void)
     fx_say(GET("/wait0") GET("/wait1"));
     close(fx_peer);
     fx_peer = fx_connect();
-    net_loop_poll(&fx_loop);
+    fx_poll();
     fx_check_told("/wait0 <>/wait1 <>AA");
     fx_end();
 
@@ -485,6 +485,68 @@ static void test_aborts(void)
     fx_say(GET("/wait0") GET("/now"));
     http_server_close(&fx_server);
     fx_check_told("/wait0 <>/now A");
+    fx_end();
+}
+
+/* The connection is at home on the first loop, but for "/post". */
+static void test_moves(void)
+{
+    static const char post[] = POST("/post", "Content-Length: 5\r\n") "hello";
+
+    fx_moves = "/post";
+    T_CASE("another loop: not before what came first is answered and written");
+    fx_begin();
+    fx_say(GET("/wait0"));
+    fx_say(post);
+    fx_say(GET("/now"));
+    fx_check_told("/wait0 <>");
+    CHECK(fx_server.connection_count == 1, "it is gone");
+    fx_answer(fx_waiting[0], "first");
+    fx_poll();
+    fx_check_told("/post <hello>/now ");
+    fx_check_answers("200 first|200 ok|200 hi|");
+    CHECK(fx_server.connection_count == 0 && fx_far.connection_count == 1,
+          "it is not there");
+    fx_end();
+
+    T_CASE("another loop: cut off, timed out, or refused while it waits");
+    fx_begin();
+    fx_say(GET("/wait0"));
+    fx_say(post);
+    close(fx_peer);
+    fx_peer = fx_connect();
+    fx_poll();
+    fx_answer(fx_waiting[0], "nobody hears it");
+    fx_poll();
+    fx_check_told("/wait0 <>");
+    fx_end();
+    fx_begin();
+    fx_say(GET("/wait0"));
+    fx_say(post);
+    fx_now += fx_config.head_ms;
+    fx_poll();
+    fx_check_told("/wait0 <>!408A");
+    fx_end();
+
+    T_CASE("another loop: its server is closed by then");
+    fx_begin();
+    http_server_close(&fx_far);
+    fx_say(post);
+    fx_check_told("");
+    CHECK(fx_server.connection_count == 0, "it is there");
+    fx_end();
+
+    T_CASE("another loop: no memory, at any allocation");
+    for (long n = 0;; n++) {
+        fx_begin();
+        oom_arm(n);
+        fx_say(post);
+        if (!oom_disarm())
+            break;
+        fx_end();
+    }
+    fx_check_told("/post <hello>");
+    fx_check_answers("200 ok|");
     fx_end();
 }
 
@@ -647,7 +709,7 @@ static void test_shut(void)
     other = fx_connect();
     fx_say(GET("/wait0"));
     http_server_shut(&fx_server);
-    net_loop_poll(&fx_loop);
+    fx_poll();
     CHECK(fx_server.connection_count == 1, "%zu left",
           fx_server.connection_count);
     fx_answer(fx_waiting[0], "last");
@@ -666,8 +728,8 @@ static void test_upgrade(void)
     fx_check_told("/up-wait0 <>");
     fx_say("ly");
     fx_upgrade(fx_waiting[0]);
-    net_loop_poll(&fx_loop);
-    net_loop_poll(&fx_loop);
+    fx_poll();
+    fx_poll();
     join_pieces(fx_told);
     fx_check_told("[early]");
     CHECK(fx_server.connection_count == 0, "still HTTP");
@@ -686,7 +748,7 @@ static void test_upgrade(void)
     fx_check_told("/wait0 <>");
     fx_answer(fx_waiting[0], "0");
     for (int i = 0; i < 3; i++)
-        net_loop_poll(&fx_loop);
+        fx_poll();
     fx_check_told("/up [early]");
     fx_say("more");
     fx_check_told("[more]");
@@ -722,7 +784,7 @@ static void test_upgrade(void)
 static void try_to_say(const char *text)
 {
     send(fx_peer, text, strlen(text), MSG_NOSIGNAL);
-    net_loop_poll(&fx_loop);
+    fx_poll();
 }
 
 static void test_no_memory(void)
@@ -742,7 +804,7 @@ static void test_no_memory(void)
                                                            "\r\n0\r\n\r\n");
         if (fx_waiting[0])
             fx_answer(fx_waiting[0], "0");
-        net_loop_poll(&fx_loop);
+        fx_poll();
         try_to_say(UP("/up"));
         if (!oom_disarm())
             n = 200;
@@ -776,6 +838,14 @@ int main(void)
         for (size_t cut = 0; cut <= strlen(rows[i].in); cut++)
             run(&rows[i], cut);
     }
+    fx_moves = "/";
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        T_CASE("connection: to another loop: %s", rows[i].name);
+        for (size_t cut = 0; cut <= strlen(rows[i].in); cut++)
+            run(&rows[i], cut);
+    }
+    test_moves();
+    fx_moves = NULL;
     test_head_limit();
     test_field_limit();
     test_drop_limit();

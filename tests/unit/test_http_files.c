@@ -26,7 +26,8 @@ static void on_refused(void *self, const struct net_address *peer, int status,
     fx_on_refused(self, peer, status, why);
 }
 
-static const struct http_server_ops ops = { on_request, on_refused };
+static const struct http_server_ops ops = { .on_request = on_request,
+                                            .on_refused = on_refused };
 
 /* ------------------------------------------------------------- the folder */
 
