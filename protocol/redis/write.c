@@ -98,11 +98,24 @@ void pr_write_number(struct pr_writer *w, double number)
     pr_write_value(w, &v);
 }
 
+/* What a client that speaks MessagePack has sent may have extensions that not
+ * every node knows. */
+static int append_msgpack(struct grow *out, const sio_value *v)
+{
+    const sio_str bytes = { v->data, v->size };
+
+    if (v->kind != SIO_RAW_MSGPACK)
+        return mp_append_value(out, v);
+    if (!v->trusted && !mp_check(bytes, MP_DEPTH_LIMIT))
+        return SIO_E_INVAL;
+    return mp_append_plain(out, bytes);
+}
+
 void pr_write_value(struct pr_writer *w, const sio_value *v)
 {
     separate(w);
     if (w->error == SIO_OK)
-        w->error = w->msgpack ? mp_append_value(w->out, v)
+        w->error = w->msgpack ? append_msgpack(w->out, v)
                               : sp_encode_value(w->out, NULL, v);
 }
 

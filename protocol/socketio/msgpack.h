@@ -108,6 +108,21 @@ int mp_append_as_json(struct grow *out, struct sp_attachments *bin,
 int mp_append_json(struct grow *out, sio_str json, const sio_str *attachments,
                    size_t count);
 
+/* --- for readers of other dialects: msgpack_plain.c --- */
+
+/*
+ * Append one value in what every reader of MessagePack knows: an ArrayBuffer of
+ * the npm parser becomes binary, its date a timestamp, undefined nil (as a
+ * member it is left out), an unknown extension [type, bytes], and keys that are
+ * neither strings nor numbers become strings. All else stays byte for byte.
+ * SIO_E_LIMIT, SIO_E_NOMEM: `out` is as it was.
+ */
+int mp_append_plain(struct grow *out, sio_str value);
+
+/* Append ms since 1970 as a timestamp; nil for a date beyond what JavaScript
+ * knows. */
+int mp_append_date(struct grow *out, double ms);
+
 /* A date as toISOString() has it into text; returns the length, 0 for a date
  * beyond what JavaScript knows. */
 #define MP_DATE_TEXT 32
