@@ -275,6 +275,14 @@ static void conn_free(struct net_deferred *d)
     free(c);
 }
 
+static void count_out(struct net_conn *c)
+{
+    if (c->outgoing)
+        c->loop->outgoing_count--;
+    else
+        c->loop->conn_count--;
+}
+
 /* Off its loop: the struct lives until the end of the turn. */
 static void leave_loop(struct net_conn *c)
 {
@@ -284,7 +292,7 @@ static void leave_loop(struct net_conn *c)
     net_alarm_stop(c->loop, &c->linger);
     list_remove(&c->dirty);
     list_remove(&c->node);
-    c->loop->conn_count--;
+    count_out(c);
     net_defer(c->loop, &c->cleanup, conn_free);
 }
 
@@ -293,7 +301,7 @@ void net_conn_close(struct net_conn *c)
     if (c->closed)
         return;
     leave_loop(c);
-    if (c->loop->limits)
+    if (c->loop->limits && !c->outgoing)
         net_limits_give_back(c->loop->limits, &c->peer);
     close(c->fd);
 }
@@ -411,7 +419,6 @@ static int join_loop(struct net_loop *loop, int fd,
         return SIO_E_SYS;
     }
     list_append(&loop->conns, &c->node);
-    loop->conn_count++;
     *out = c;
     return SIO_OK;
 }
@@ -427,9 +434,25 @@ int net_conn_open(struct net_loop *loop, int fd, const struct net_address *peer,
     if (r < 0)
         return r;
     r = join_loop(loop, fd, peer, max_queued, ops, self, out);
-    if (r < 0 && limits)
+    if (r == SIO_OK)
+        loop->conn_count++;
+    else if (limits)
         net_limits_give_back(limits, peer);
     return r;
+}
+
+int net_conn_open_outgoing(struct net_loop *loop, int fd,
+                           const struct net_address *peer, size_t max_queued,
+                           const struct net_conn_ops *ops, void *self,
+                           struct net_conn **out)
+{
+    int r = join_loop(loop, fd, peer, max_queued, ops, self, out);
+
+    if (r < 0)
+        return r;
+    (*out)->outgoing = true;
+    loop->outgoing_count++;
+    return SIO_OK;
 }
 
 /* -------------------------------------------------------- between loops -- */
@@ -460,6 +483,7 @@ int net_conn_attach(struct net_loop *loop, struct net_handoff *in,
 
     if (r < 0)
         return r;
+    loop->conn_count++;
     (*out)->bytes_in = in->bytes_in;
     (*out)->bytes_out = in->bytes_out;
     net_tls_give(*out, in->tls);

@@ -72,8 +72,9 @@ struct net_conn {
     bool wants_write; /* the kernel's buffer is full: EV_WRITE is awaited */
     bool ended;       /* the peer's FIN has come */
     bool finishing;   /* the owner has left, see net_conn_finish() */
-    bool fin_sent;
-    bool failed; /* doomed: on_closed() comes at the tail */
+    bool fin_sent : 1;
+    bool outgoing : 1; /* we have made it: see net_conn_open_outgoing() */
+    bool failed;       /* doomed: on_closed() comes at the tail */
     bool closed;
     uint8_t fail_reason; /* enum net_close_reason */
     struct net_address peer;
@@ -102,6 +103,13 @@ struct net_conn {
 int net_conn_open(struct net_loop *loop, int fd, const struct net_address *peer,
                   size_t max_queued, const struct net_conn_ops *ops, void *self,
                   struct net_conn **out);
+
+/* The same for a connection that we have made: no limit of the loop holds for
+ * it, and it is counted in loop->outgoing_count only. */
+int net_conn_open_outgoing(struct net_loop *loop, int fd,
+                           const struct net_address *peer, size_t max_queued,
+                           const struct net_conn_ops *ops, void *self,
+                           struct net_conn **out);
 
 void net_conn_set_ops(struct net_conn *c, const struct net_conn_ops *ops,
                       void *self);

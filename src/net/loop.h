@@ -78,9 +78,10 @@ struct net_loop {
     struct list dirty; /* connections to flush */
     struct net_deferred *deferred, **deferred_end;
 
-    struct list conns;    /* all connections */
-    size_t conn_count;    /* of them */
-    size_t waiting_count; /* accepted, but no connection yet: see proxy.h */
+    struct list conns;     /* all connections */
+    size_t conn_count;     /* of them, that were accepted */
+    size_t outgoing_count; /* and that we have made */
+    size_t waiting_count;  /* accepted, but no connection yet: see proxy.h */
     struct net_limits *limits;             /* of connections; NULL: none */
     size_t tls_count;                      /* those with TLS */
     uint64_t tls_handshakes, tls_failures; /* handshakes that did, or did not */
