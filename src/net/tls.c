@@ -28,9 +28,16 @@
 
 #define WHY 256 /* bytes of a reason */
 
+/* Of a connection that we have made. */
+struct outgoing {
+    void (*on_failed)(void *self, const char *why);
+    void *self;
+};
+
 struct net_tls {
     SSL *ssl;
     struct net_conn *conn;
+    struct outgoing *outgoing; /* NULL: accepted, and has the next two */
     sio_tls *context;
     struct tls_generation *generation;
     sio_certificate *certificate; /* the peer's; NULL: none */
@@ -224,8 +231,14 @@ static void spell_reason(const struct net_tls *t, char out[WHY])
 static void report(struct net_conn *c, const char *why)
 {
     struct net_loop *loop = c->loop;
+    const struct outgoing *o = c->tls->outgoing;
     bool handshake = !c->tls->established;
 
+    if (o) {
+        if (o->on_failed)
+            o->on_failed(o->self, why);
+        return;
+    }
     if (handshake)
         loop->tls_failures++;
     if (loop->on_tls_failed)
@@ -258,6 +271,20 @@ const sio_certificate *net_tls_certificate(const struct net_conn *c)
 
 /* --------------------------------------------------------------- reading -- */
 
+/* It is over: what is there to know of the peer. */
+static bool established(struct net_conn *c)
+{
+    struct net_tls *t = c->tls;
+
+    if (!t->outgoing) {
+        if (tls_certificate_of(t->ssl, &t->certificate) < 0)
+            return false;
+        c->loop->tls_handshakes++;
+    }
+    t->established = true;
+    return true;
+}
+
 /* On with the handshake; true when it is over. */
 static bool shake(struct net_conn *c)
 {
@@ -267,11 +294,8 @@ static bool shake(struct net_conn *c)
 
     ERR_clear_error();
     r = SSL_do_handshake(t->ssl);
-    if (r == 1 && tls_certificate_of(t->ssl, &t->certificate) == SIO_OK) {
-        t->established = true;
-        c->loop->tls_handshakes++;
+    if (r == 1 && established(c))
         return true;
-    }
     if (r == 1) {
         fail(c, "the certificate cannot be kept");
     } else if (SSL_get_error(t->ssl, r) != SSL_ERROR_WANT_READ) {
@@ -423,37 +447,72 @@ bool net_tls_goodbye(struct net_conn *c)
 
 /* ----------------------------------------------------- beginning and end -- */
 
-static int attach(struct net_tls *t)
+static int attach(struct net_tls *t, const BIO_METHOD *method)
 {
-    BIO *bio = BIO_new(t->context->bio);
+    BIO *bio = BIO_new(method);
 
     if (!bio)
         return SIO_E_NOMEM;
     BIO_set_data(bio, t);
     BIO_set_init(bio, 1);
     SSL_set_bio(t->ssl, bio, bio);
-    SSL_set_accept_state(t->ssl);
     return SSL_set_app_data(t->ssl, t) == 1 ? SIO_OK : SIO_E_NOMEM;
 }
 
-int net_tls_start(struct net_conn *c, sio_tls *tls)
+static struct net_tls *tls_new(struct net_conn *c)
 {
     struct net_tls *t = calloc(1, sizeof *t);
 
     if (!t)
-        return SIO_E_NOMEM;
+        return NULL;
     t->conn = c;
-    t->context = net_tls_ref(tls);
-    t->generation = tls_generation_get(tls);
     grow_init(&t->late, NET_TLS_LATE_MAX);
     c->tls = t;
-    c->loop->tls_count++;
+    if (!c->outgoing)
+        c->loop->tls_count++;
+    return t;
+}
+
+int net_tls_start(struct net_conn *c, sio_tls *tls)
+{
+    struct net_tls *t = tls_new(c);
+
+    if (!t)
+        return SIO_E_NOMEM;
+    t->context = net_tls_ref(tls);
+    t->generation = tls_generation_get(tls);
     t->ssl = SSL_new(t->generation->hosts[0].ctx);
-    if (!t->ssl || attach(t) < 0) {
+    if (!t->ssl || attach(t, t->context->bio) < 0) {
         ERR_clear_error();
         net_tls_free(c);
         return SIO_E_NOMEM;
     }
+    SSL_set_accept_state(t->ssl);
+    return SIO_OK;
+}
+
+int tls_begin_outgoing(struct net_conn *c, SSL *ssl, BIO_METHOD *bio,
+                       void (*on_failed)(void *self, const char *why),
+                       void *self)
+{
+    struct net_tls *t = tls_new(c);
+
+    if (!t) {
+        SSL_free(ssl);
+        return SIO_E_NOMEM;
+    }
+    t->ssl = ssl;
+    t->outgoing = malloc(sizeof *t->outgoing);
+    if (!t->outgoing || attach(t, bio) < 0) {
+        ERR_clear_error();
+        net_tls_free(c);
+        return SIO_E_NOMEM;
+    }
+    *t->outgoing = (struct outgoing){ on_failed, self };
+    SSL_set_connect_state(ssl);
+    shake(c); /* says the first word */
+    if (t->late.len)
+        net_conn_touch(c);
     return SIO_OK;
 }
 
@@ -464,7 +523,8 @@ struct net_tls *net_tls_take(struct net_conn *c)
     if (!t)
         return NULL;
     c->tls = NULL;
-    c->loop->tls_count--;
+    if (!c->outgoing)
+        c->loop->tls_count--;
     t->conn = NULL;
     return t;
 }
@@ -491,6 +551,7 @@ void net_tls_drop(struct net_tls *t)
     tls_generation_unref(t->generation);
     sio_tls_free(t->context);
     grow_free(&t->late);
+    free(t->outgoing);
     free(t->certificate);
     free(t);
 }

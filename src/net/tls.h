@@ -14,6 +14,7 @@
  *   tls_context.c      <sio/tls.h>: certificates by name, reloading
  *   tls_load.c         from PEM and options to an SSL_CTX
  *   tls_ticket.c       the keys of session tickets
+ *   tls_connect.c      connections that we make
  *
  * No other file sees OpenSSL's SSL. Functions of a connection are for its
  * loop's thread.

@@ -19,6 +19,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+struct net_conn;
+
 struct tls_ticket_key {
     unsigned char name[16], cipher[32], mac[32];
 };
@@ -84,6 +86,12 @@ int tls_explain(const struct tls_why *why, const char *what, const char *source,
 SSL_CTX *tls_load(const sio_tls *tls, const struct tls_source *source,
                   const struct tls_why *why);
 
+/* Parts of it: what is shown to the peer, and whom to trust. SIO_OK, or
+ * SIO_E_INVAL: see `why`. */
+int tls_use_certificate(SSL_CTX *ctx, const struct tls_source *source,
+                        const struct tls_why *why);
+int tls_use_ca(SSL_CTX *ctx, const char *ca, const struct tls_why *why);
+
 /* --- tls_certificate.c --- */
 
 /* The peer's, on the heap; *out NULL when it has shown none. SIO_OK,
@@ -104,6 +112,13 @@ int tls_ticket_crypt(struct tls_tickets *tickets, uint64_t now_ms,
 /* --- tls.c: callbacks of OpenSSL, and the BIO under each connection --- */
 
 BIO_METHOD *tls_bio_new(void);
+
+/* net_tls_connect() with an SSL that is ready but for its BIO; it is ours from
+ * here on, also when this fails. */
+int tls_begin_outgoing(struct net_conn *c, SSL *ssl, BIO_METHOD *bio,
+                       void (*on_failed)(void *self, const char *why),
+                       void *self);
+
 int tls_on_name(SSL *ssl, int *alert, void *arg);
 int tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n,
                 const unsigned char *in, unsigned in_n, void *arg);

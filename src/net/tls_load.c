@@ -111,7 +111,8 @@ static bool use_key(SSL_CTX *ctx, BIO *bio, struct password *password)
     return ok;
 }
 
-/* Trust these, and name them to clients. `digest` takes their fingerprints. */
+/* Trust these, and name them to clients. `digest` takes their fingerprints;
+ * NULL: nobody wants them. */
 static bool use_ca(SSL_CTX *ctx, BIO *bio, EVP_MD_CTX *digest)
 {
     X509_STORE *store = SSL_CTX_get_cert_store(ctx);
@@ -125,8 +126,8 @@ static bool use_ca(SSL_CTX *ctx, BIO *bio, EVP_MD_CTX *digest)
 
         ok = X509_STORE_add_cert(store, x) == 1 &&
              SSL_CTX_add_client_CA(ctx, x) == 1 &&
-             X509_digest(x, EVP_sha256(), print, &size) == 1 &&
-             EVP_DigestUpdate(digest, print, size) == 1;
+             (!digest || (X509_digest(x, EVP_sha256(), print, &size) == 1 &&
+                          EVP_DigestUpdate(digest, print, size) == 1));
         X509_free(x);
         if (!ok)
             return false;
@@ -139,8 +140,8 @@ static bool use_ca(SSL_CTX *ctx, BIO *bio, EVP_MD_CTX *digest)
 
 /* ----------------------------------------------------------------- parts -- */
 
-static int load_certificate(SSL_CTX *ctx, const struct tls_source *source,
-                            const struct tls_why *why)
+int tls_use_certificate(SSL_CTX *ctx, const struct tls_source *source,
+                        const struct tls_why *why)
 {
     const char *key = source->key ? source->key : source->certificate;
     struct password password = { .text = source->password };
@@ -164,6 +165,15 @@ static int load_certificate(SSL_CTX *ctx, const struct tls_source *source,
     if (reason == ERR_R_UNSUPPORTED)
         return tls_explain(why, "key", key, "no private key in it");
     return tls_explain(why, "key", key, NULL);
+}
+
+int tls_use_ca(SSL_CTX *ctx, const char *ca, const struct tls_why *why)
+{
+    BIO *bio = open_pem(ca);
+    bool ok = bio && use_ca(ctx, bio, NULL);
+
+    BIO_free(bio);
+    return ok ? SIO_OK : tls_explain(why, "ca", ca, NULL);
 }
 
 /* SIO_TLS_CLIENTS_REQUEST: net_tls_certificate() says what is wrong. */
@@ -245,7 +255,7 @@ static int configure(SSL_CTX *ctx, const sio_tls *tls,
     if (r == SIO_OK)
         r = load_ca(ctx, o, why);
     if (r == SIO_OK)
-        r = load_certificate(ctx, source, why);
+        r = tls_use_certificate(ctx, source, why);
     return r;
 }
 
