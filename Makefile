@@ -32,15 +32,25 @@ ifeq ($(shell pkg-config --exists libbrotlienc && echo yes),yes)
 DEFS   += -DSIO_WITH_BROTLI
 BROTLI := -lbrotlienc
 endif
+# So are the Redis adapters without hiredis, or with REDIS=0.
+ifeq ($(origin REDIS),undefined)
+REDIS := $(shell pkg-config --exists hiredis && echo 1 || echo 0)
+endif
+ifeq ($(REDIS),1)
+DEFS    += -DSIO_WITH_REDIS
+HIREDIS := -lhiredis
+else
+NO_REDIS := src/adapter/redis% tests/unit/test_redis% tests/flow/test_redis%
+endif
 ALL  := -std=c11 $(DEFS) -I. -Iinclude -fPIC -fvisibility=hidden -pthread \
         $(WARN) $(FLAGS.$(BUILD)) $(CFLAGS)
 LIBS := -levent -levent_pthreads -lhttp_parser -lssl -lcrypto -lcjson -lz \
-        $(BROTLI) -lm -pthread
+        $(BROTLI) $(HIREDIS) -lm -pthread
 
 PROTO   := $(wildcard protocol/*/*.c)
-CORE    := $(filter-out src/daemon/% src/cli/%,$(wildcard src/*/*.c))
-UNIT    := $(wildcard tests/unit/test_*.c)
-FLOW    := $(wildcard tests/flow/test_*.c)
+CORE    := $(filter-out src/daemon/% src/cli/% $(NO_REDIS),$(wildcard src/*/*.c))
+UNIT    := $(filter-out $(NO_REDIS),$(wildcard tests/unit/test_*.c))
+FLOW    := $(filter-out $(NO_REDIS),$(wildcard tests/flow/test_*.c))
 SUPPORT := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)) \
            $(filter-out tests/flow/test_%,$(wildcard tests/flow/*.c))
 DEMOS   := $(filter-out common,$(patsubst demo/%/,%,$(sort $(dir $(wildcard demo/*/*.c)))))
