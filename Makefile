@@ -248,6 +248,10 @@ bench: build/bench/sioload build/bench/cfloor
 	@[ -d tests/bench/node/node_modules ] || npm --prefix tests/bench/node ci
 	python3 tests/bench/compare.py
 	python3 tests/bench/compare.py --table build/bench/results.jsonl
+#: make bench-memory    bytes of RSS per idle client, and after they have left
+bench-memory: certs
+	@$(MAKE) --no-print-directory BUILD=release servers
+	python3 tests/bench/memory.py
 
 # -------------------------------------------------------------------- set-up
 
@@ -264,5 +268,6 @@ clean:
 -include $(patsubst %.o,%.d,$(call obj,$(PROTO) $(CORE) $(UNIT) $(FLOW) \
     $(SUPPORT) $(wildcard tests/fuzz/*.c tests/fuzz/driver/*.c demo/*/*.c tests/servers/*.c tests/e2e/*.c)))
 .PHONY: all certs help install uninstall demos demo servers test test-only check \
-    asan tsan debug churn coverage bench conformance lint format sizes fuzz setup setup-demo clean FORCE
+    asan tsan debug churn coverage bench bench-memory \
+    conformance lint format sizes fuzz setup setup-demo clean FORCE
 .SECONDARY:
