@@ -25,6 +25,7 @@
 #include "src/http/cookie.h"
 #include "src/http/cors.h"
 #include "src/http/exchange.h"
+#include "src/http/kept.h"
 #include "src/http/websocket.h"
 #include "src/net/random.h"
 
@@ -210,10 +211,10 @@ void eng_set_user(struct eng_session *s, void *user);
 void *eng_user(const struct eng_session *s);
 enum eio_state eng_state(const struct eng_session *s);
 /* The request that opened the session, as long as the session. */
-const struct http_request *eng_request(const struct eng_session *s);
-/* The request that carried the message being handled: a POST, or else the one
- * that opened the session. */
-const struct http_request *eng_carrier(const struct eng_session *s);
+const struct http_kept *eng_request(const struct eng_session *s);
+/* A field of the request that carried the message being handled: a POST, or
+ * else the one that opened the session. p NULL when absent. */
+sio_str eng_carrier_value(const struct eng_session *s, sio_str name);
 const struct net_address *eng_peer(const struct eng_session *s);
 const char *eng_transport(const struct eng_session *s); /* "polling", ... */
 bool eng_is_open(const struct eng_session *s);

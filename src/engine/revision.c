@@ -24,7 +24,7 @@ bool revision_is_3(sio_str query)
 
 void revision_init(struct eng_session *s)
 {
-    sio_str query = s->request->query;
+    sio_str query = http_kept_query(s->request);
 
     s->v3 = revision_is_3(query);
     if (!s->v3)
@@ -109,8 +109,9 @@ static int body_done(const struct eng_session *s, struct eng_body *b)
     if (!s->jsonp)
         return SIO_OK;
     grow_init(&script, SIZE_MAX);
-    r = eio_jsonp_append(&script, http_query_value(s->request->query, STR("j")),
-                         b->data);
+    r = eio_jsonp_append(
+        &script, http_query_value(http_kept_query(s->request), STR("j")),
+        b->data);
     grow_free(&b->made);
     b->made = script;
     b->data = grow_str(&script);

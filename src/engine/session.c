@@ -35,7 +35,7 @@ struct eng_session *session_new(struct engine *e, struct http_exchange *ex,
         return NULL;
     s->engine = e;
     s->state = EIO_OPENING;
-    s->request = http_request_copy(&ex->request);
+    s->request = http_keep(&ex->request);
     if (!s->request || set_sid(s, sid) < 0) {
         free(s->request);
         free(s);
@@ -482,14 +482,15 @@ enum eio_state eng_state(const struct eng_session *s)
     return s->state;
 }
 
-const struct http_request *eng_request(const struct eng_session *s)
+const struct http_kept *eng_request(const struct eng_session *s)
 {
     return s->request;
 }
 
-const struct http_request *eng_carrier(const struct eng_session *s)
+sio_str eng_carrier_value(const struct eng_session *s, sio_str name)
 {
-    return s->carrier ? s->carrier : s->request;
+    return s->carrier ? http_field_value(s->carrier, name)
+                      : http_kept_value(s->request, name);
 }
 
 const struct net_address *eng_peer(const struct eng_session *s)

@@ -52,7 +52,7 @@ struct eng_session {
     uint32_t last_in_ms, last_out_ms;
     uint64_t bytes_in, bytes_out;
 
-    struct http_request *request;
+    struct http_kept *request; /* that opened it */
     /* While the body of a POST is being handled: that POST. */
     const struct http_request *carrier;
     struct net_address peer;

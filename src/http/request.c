@@ -7,10 +7,8 @@
 
 #include "protocol/base/token.h"
 #include "src/http/parse.h"
-#include "src/net/tls.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 sio_str http_field_value(const struct http_request *r, sio_str name)
 {
@@ -91,75 +89,6 @@ bool http_has_token(sio_str value, sio_str token)
         if (str_eq_nocase(str_trim(str_split(value, ',', &value)), token))
             return true;
     return false;
-}
-
-/* ----------------------------------------------------------------- copy -- */
-
-static size_t text_size(const struct http_request *r)
-{
-    size_t n = r->method.n + r->target.n;
-
-    for (size_t i = 0; i < r->field_count; i++)
-        n += r->fields[i].name.n + r->fields[i].value.n;
-    return n;
-}
-
-static sio_str copy_text(char **at, sio_str s)
-{
-    sio_str copy = { *at, s.n };
-
-    if (s.n)
-        memcpy(*at, s.p, s.n);
-    *at += s.n;
-    return copy;
-}
-
-/* The slice of `to` that lies where `part` lies in `from`. */
-static sio_str same_slice(sio_str part, sio_str from, sio_str to)
-{
-    if (!part.p)
-        return part;
-    return (sio_str){ to.p + (part.p - from.p), part.n };
-}
-
-static uint64_t wall_clock_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
-struct http_request *http_request_copy(const struct http_request *r)
-{
-    size_t fields_size = r->field_count * sizeof *r->fields;
-    size_t certificate_size =
-        r->certificate ? net_certificate_size(r->certificate) : 0;
-    struct http_request *copy =
-        malloc(sizeof *copy + fields_size + text_size(r) + certificate_size);
-    struct http_field *fields;
-    char *text;
-
-    if (!copy)
-        return NULL;
-    fields = (struct http_field *)(copy + 1);
-    text = (char *)(fields + r->field_count);
-    *copy = *r;
-    if (r->certificate) {
-        copy->certificate = net_certificate_copy(r->certificate, text);
-        text += certificate_size;
-    }
-    copy->fields = fields;
-    copy->method = copy_text(&text, r->method);
-    copy->target = copy_text(&text, r->target);
-    copy->path = same_slice(r->path, r->target, copy->target);
-    copy->query = same_slice(r->query, r->target, copy->target);
-    for (size_t i = 0; i < r->field_count; i++) {
-        fields[i].name = copy_text(&text, r->fields[i].name);
-        fields[i].value = copy_text(&text, r->fields[i].value);
-    }
-    copy->created_ms = wall_clock_ms();
-    return copy;
 }
 
 int http_query_text(sio_str query, sio_str key, char *out, size_t size)

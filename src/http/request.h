@@ -27,7 +27,6 @@ struct http_request {
     bool secure;     /* came over TLS */
     /* That its client has shown in the TLS handshake; NULL: none. */
     const sio_certificate *certificate;
-    uint64_t created_ms; /* wall clock, ms since the epoch; 0 until copied */
 };
 
 /* The first field of that (lower-case) name; p NULL when absent. */
@@ -55,8 +54,5 @@ size_t http_percent_decode(sio_str s, bool plus, char *out);
 
 /* Is `token` in the comma-separated list `value` (case-insensitive)? */
 bool http_has_token(sio_str value, sio_str token);
-
-/* One block that holds the whole head; free() it. NULL: out of memory. */
-struct http_request *http_request_copy(const struct http_request *r);
 
 #endif

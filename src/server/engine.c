@@ -292,19 +292,19 @@ const char *sio_session_transport(const sio_session *session)
 
 sio_str sio_session_header(const sio_session *session, const char *name)
 {
-    return http_field_value(eng_carrier(inside(session)), str_of(name));
+    return eng_carrier_value(inside(session), str_of(name));
 }
 
 sio_str sio_session_url(const sio_session *session)
 {
-    return eng_request(inside(session))->target;
+    return http_kept_target(eng_request(inside(session)));
 }
 
 int sio_session_query(const sio_session *session, const char *key, char *out,
                       size_t size)
 {
-    return http_query_text(eng_request(inside(session))->query, str_of(key),
-                           out, size);
+    return http_query_text(http_kept_query(eng_request(inside(session))),
+                           str_of(key), out, size);
 }
 
 const char *sio_session_address(const sio_session *session,

@@ -63,45 +63,46 @@ int sio_auth_string(const sio_socket *socket, const char *key, char *out,
     return r;
 }
 
-static const struct http_request *request_of(const sio_socket *socket)
+static const struct http_kept *request_of(const sio_socket *socket)
 {
     return socket->client ? eng_request(socket->client->session) : NULL;
 }
 
 sio_str sio_request_header(const sio_socket *socket, const char *name)
 {
-    const struct http_request *r = request_of(socket);
+    const struct http_kept *r = request_of(socket);
 
-    return r ? http_field_value(r, str_of(name)) : (sio_str){ NULL, 0 };
+    return r ? http_kept_value(r, str_of(name)) : (sio_str){ NULL, 0 };
 }
 
 int sio_request_query(const sio_socket *socket, const char *key, char *out,
                       size_t size)
 {
-    const struct http_request *r = request_of(socket);
+    const struct http_kept *r = request_of(socket);
 
-    return r ? http_query_text(r->query, str_of(key), out, size) : SIO_E_RANGE;
+    return r ? http_query_text(http_kept_query(r), str_of(key), out, size)
+             : SIO_E_RANGE;
 }
 
 sio_str sio_request_url(const sio_socket *socket)
 {
-    const struct http_request *r = request_of(socket);
+    const struct http_kept *r = request_of(socket);
 
-    return r ? r->target : (sio_str){ NULL, 0 };
+    return r ? http_kept_target(r) : (sio_str){ NULL, 0 };
 }
 
 bool sio_request_secure(const sio_socket *socket)
 {
-    const struct http_request *r = request_of(socket);
+    const struct http_kept *r = request_of(socket);
 
     return r && r->secure;
 }
 
 const sio_certificate *sio_request_certificate(const sio_socket *socket)
 {
-    const struct http_request *r = request_of(socket);
+    const struct http_kept *r = request_of(socket);
 
-    return r ? r->certificate : NULL;
+    return r ? http_kept_certificate(r) : NULL;
 }
 
 const char *sio_address(const sio_socket *socket)
@@ -154,12 +155,13 @@ size_t sio_each_header(const sio_socket *socket,
                        void (*fn)(void *user, sio_str name, sio_str value),
                        void *user)
 {
-    const struct http_request *r = request_of(socket);
-    size_t n = r ? r->field_count : 0;
+    const struct http_kept *r = request_of(socket);
+    struct http_field field;
+    size_t at = 0;
 
-    for (size_t i = 0; i < n; i++)
-        fn(user, r->fields[i].name, r->fields[i].value);
-    return n;
+    while (r && http_kept_next(r, &at, &field))
+        fn(user, field.name, field.value);
+    return r ? r->field_count : 0;
 }
 
 const char *sio_disconnect_description(const sio_socket *socket)

@@ -14,6 +14,7 @@
 #include "protocol/socketio/scan.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 /* Bytes that one handshake can come to: every byte of the head as \u00xx, and
@@ -294,13 +295,18 @@ static int append_handshake(struct grow *out, const sio_socket *socket,
 
 int sio_handshake_json(const sio_socket *socket, char *out, size_t size)
 {
+    struct http_request *request;
     struct grow json;
     int r;
 
     if (!socket->client)
         return SIO_E_STATE;
+    request = http_kept_request(eng_request(socket->client->session));
+    if (!request)
+        return SIO_E_NOMEM;
     grow_init(&json, HANDSHAKE_MAX + socket->auth.n);
-    r = append_handshake(&json, socket, eng_request(socket->client->session));
+    r = append_handshake(&json, socket, request);
+    free(request);
     if (r == SIO_OK && size) {
         size_t fits = json.len < size ? json.len : size - 1;
 

@@ -33,7 +33,7 @@ int main(void)
         SIZE(struct eng_ws, 432),
         SIZE(struct eng_session, 320), /* and its id */
         SIZE(struct so_client, 128),
-        SIZE(sio_socket, 144), /* and its id */
+        SIZE(sio_socket, 152), /* and its id */
         SIZE(struct map_node, 56), /* within session, member, link, room */
     };
     /* clang-format on */

@@ -1,13 +1,10 @@
 /*
- * test_http_request.c -- queries, lists, percent signs, and the copy of a head.
+ * test_http_request.c -- queries, lists, percent signs.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "src/http/request.h"
-#include "tests/unit/oom.h"
 #include "tests/unit/test.h"
-
-#include <stdlib.h>
 
 static void check_str(sio_str got, const char *want)
 {
@@ -119,62 +116,11 @@ static void test_tokens(void)
     CHECK(!http_has_token((sio_str){ NULL, 0 }, STR("a")), "found");
 }
 
-static void test_copy(void)
-{
-    char text[] = "GET/a?b=chosthx-yz";
-    struct http_field fields[] = {
-        { { text + 9, 4 }, { text + 13, 1 } },
-        { { text + 14, 3 }, { text + 17, 1 } },
-    };
-    struct http_request r = {
-        .method = { text, 3 },
-        .target = { text + 3, 6 },
-        .path = { text + 3, 2 },
-        .query = { text + 6, 3 },
-        .fields = fields,
-        .field_count = 2,
-        .minor = 1,
-        .keep_alive = true,
-    };
-    struct http_request *copy;
-
-    T_CASE("request: a copy stands on its own");
-    oom_arm(0);
-    CHECK(!http_request_copy(&r), "copied without memory");
-    oom_disarm();
-    copy = http_request_copy(&r);
-    CHECK(copy != NULL, "no copy");
-    if (!copy)
-        return;
-    memset(text, '*', sizeof text);
-    memset(fields, 0, sizeof fields);
-    check_str(copy->method, "GET");
-    check_str(copy->target, "/a?b=c");
-    check_str(copy->path, "/a");
-    check_str(copy->query, "b=c");
-    check_str(http_field_value(copy, STR("host")), "h");
-    check_str(http_field_value(copy, STR("x-y")), "z");
-    check_str(http_field_value(copy, STR("x-")), NULL);
-    CHECK(copy->created_ms > 1600000000000, "no time");
-    CHECK(copy->minor == 1 && copy->keep_alive && !copy->upgrade, "flags");
-    free(copy);
-
-    T_CASE("request: a copy without fields and query");
-    r = (struct http_request){ .method = STR("GET"), .target = STR("*") };
-    r.path = r.target;
-    copy = http_request_copy(&r);
-    CHECK(copy && copy->field_count == 0, "no copy");
-    if (copy)
-        check_str(copy->query, NULL);
-    free(copy);
-}
-
 int main(void)
 {
     test_query();
     test_params();
     test_decode();
     test_tokens();
-    test_copy();
     return t_done();
 }
