@@ -201,7 +201,7 @@ size_t ws_decode_whole(const struct ws_decoder *d, uint8_t *in, size_t len,
     uint64_t n;
     size_t head;
 
-    if (d->state != S_HEAD || d->have || len < 2 || check_prefix(d, in) < 0)
+    if (!ws_decoder_idle(d) || len < 2 || check_prefix(d, in) < 0)
         return 0;
     head = head_size(in);
     if (head > len || read_length(d, in, &n) < 0 || n > len - head)

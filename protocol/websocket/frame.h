@@ -12,6 +12,7 @@
 #ifndef PROTOCOL_WEBSOCKET_FRAME_H
 #define PROTOCOL_WEBSOCKET_FRAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -66,7 +67,7 @@ struct ws_event {
 };
 
 struct ws_decoder {
-    uint8_t state;
+    uint8_t state;      /* 0 = in a header, or before it */
     uint8_t role;       /* enum ws_role */
     uint8_t deflate;    /* 1 = RSV1 is legal on TEXT and BINARY */
     uint8_t have, need; /* bytes in head[], bytes wanted */
@@ -83,6 +84,12 @@ struct ws_decoder {
  *            and BINARY */
 void ws_decoder_init(struct ws_decoder *d, enum ws_role role,
                      uint64_t max_frame, int deflate);
+
+/* Between frames. */
+static inline bool ws_decoder_idle(const struct ws_decoder *d)
+{
+    return d->state == 0 && d->have == 0;
+}
 
 /*
  * Consume a prefix of in[0..len) and report at most one event.

@@ -257,5 +257,5 @@ uint8_t *ws_reader_take(struct ws_reader *r)
 void ws_reader_inflate(struct ws_reader *r, struct ws_inflater *inflater)
 {
     r->inflater = inflater;
-    r->frame.deflate = 1;
+    r->frame.deflate = inflater != NULL;
 }

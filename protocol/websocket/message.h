@@ -73,6 +73,13 @@ void ws_reader_init(struct ws_reader *r, enum ws_role role,
                     uint64_t max_message);
 void ws_reader_free(struct ws_reader *r);
 
+/* Nothing has begun that more input belongs to: but for memory that the last
+ * message has left, it is as it was at first. */
+static inline bool ws_reader_idle(const struct ws_reader *r)
+{
+    return r->op == WS_CONT && !r->code && ws_decoder_idle(&r->frame);
+}
+
 /* Consume a prefix of in[0..len) and report at most one message in *out.
  * Returns the bytes consumed; call again with the rest until the type is
  * WS_MSG_MORE or WS_MSG_ERROR. Out of memory is an ERROR with code
@@ -88,7 +95,8 @@ uint8_t *ws_reader_take(struct ws_reader *r);
 
 /* permessage-deflate was negotiated (RFC 7692): messages with RSV1 are inflated
  * by `inflater`, which stays the caller's. The limit of a message holds on the
- * wire and after inflation, so that a bomb costs its limit and no more. */
+ * wire and after inflation, so that a bomb costs its limit and no more. NULL:
+ * it was not. For an idle reader. */
 void ws_reader_inflate(struct ws_reader *r, struct ws_inflater *inflater);
 
 #endif

@@ -16,11 +16,20 @@
 
 /* --------------------------------------------------------------- the end -- */
 
+static void drop_reader(struct http_websocket *ws)
+{
+    if (!ws->reader)
+        return;
+    ws_reader_free(ws->reader);
+    free(ws->reader);
+    ws->reader = NULL;
+}
+
 static void ws_free(struct net_deferred *d)
 {
     struct http_websocket *ws = container_of(d, struct http_websocket, cleanup);
 
-    ws_reader_free(&ws->reader);
+    drop_reader(ws);
     free(ws->late_ping);
     http_deflate_free(ws->deflate);
     ws->ops->on_free(ws);
@@ -29,8 +38,8 @@ static void ws_free(struct net_deferred *d)
 /* The last step of every life: the connection is gone, or goes alone. */
 static void ws_unlink(struct http_websocket *ws)
 {
-    if (!ws->reading)
-        http_unfinished(ws->set->server, ws->reader.parts.cap, 0);
+    if (!ws->reading && ws->reader)
+        http_unfinished(ws->set->server, ws->reader->parts.cap, 0);
     ws->conn = NULL;
     ws->closing = true;
     ws->set->count--;
@@ -253,7 +262,7 @@ static void end_batch(struct http_websocket *ws)
 static void on_gathered(struct http_websocket *ws, const struct ws_message *m)
 {
     struct http_websockets *set = ws->set;
-    uint8_t *memory = ws_reader_take(&ws->reader);
+    uint8_t *memory = ws_reader_take(ws->reader);
     bool held = hold(set, memory);
 
     set->held_bytes += m->n;
@@ -349,13 +358,19 @@ static void on_message(struct http_websocket *ws, const struct ws_message *m)
     }
 }
 
+static void init_reader(struct http_websockets *set)
+{
+    ws_reader_init(&set->reader, WS_SERVER, set->options.max_message);
+    set->reader.max_fragments = set->options.max_fragments;
+}
+
 static void read_all(struct http_websocket *ws, uint8_t *data, size_t len)
 {
     struct ws_message m;
     size_t used = 0;
 
     for (;;) {
-        used += ws_read(&ws->reader, data + used, len - used, &m);
+        used += ws_read(ws->reader, data + used, len - used, &m);
         if (m.type == WS_MSG_MORE)
             break;
         on_message(ws, &m);
@@ -377,17 +392,57 @@ static void on_excess(struct http_websocket *ws)
     ws_finish(ws);
 }
 
+/* One that takes up where the last input has ended. */
+static void take_reader(struct http_websocket *ws)
+{
+    struct ws_reader *shared = &ws->set->reader;
+
+    if (ws->reader)
+        return;
+    ws_reader_inflate(shared, ws->deflate ? &ws->deflate->in : NULL);
+    ws->reader = shared;
+}
+
+/* What is unfinished is kept until more input comes. False: out of memory. */
+static bool give_reader(struct http_websocket *ws)
+{
+    struct ws_reader *r = ws->reader, *shared = &ws->set->reader;
+    bool done = !ws->conn || ws_reader_idle(r);
+
+    if (r != shared) {
+        if (done)
+            drop_reader(ws);
+        return true;
+    }
+    ws->reader = done ? NULL : malloc(sizeof *r);
+    if (ws->reader)
+        *ws->reader = *shared;
+    else
+        ws_reader_free(shared);
+    if (!ws_reader_idle(shared))
+        init_reader(ws->set);
+    return done || ws->reader;
+}
+
 static size_t on_data(void *self, uint8_t *data, size_t len)
 {
     struct http_websocket *ws = self;
-    const struct grow *parts = &ws->reader.parts;
-    size_t before = parts->cap;
+    size_t before;
     bool fits;
 
+    take_reader(ws);
+    before = ws->reader->parts.cap;
     ws->reading = true;
     read_all(ws, data, len);
     ws->reading = false;
-    fits = http_unfinished(ws->set->server, before, ws->conn ? parts->cap : 0);
+    if (!give_reader(ws)) {
+        on_final(ws, &(struct ws_message){ .type = WS_MSG_ERROR,
+                                           .code = WS_CLOSE_INTERNAL_ERROR,
+                                           .why = "out of memory" });
+        return len;
+    }
+    fits = http_unfinished(ws->set->server, before,
+                           ws->reader ? ws->reader->parts.cap : 0);
     if (!fits && ws->conn)
         on_excess(ws);
     return len;
@@ -509,10 +564,6 @@ static void ws_open(struct http_websockets *set, struct http_websocket *ws,
     *ws = (struct http_websocket){
         .set = set, .ops = ops, .conn = conn, .deflate = deflate
     };
-    ws_reader_init(&ws->reader, WS_SERVER, set->options.max_message);
-    ws->reader.max_fragments = set->options.max_fragments;
-    if (deflate)
-        ws_reader_inflate(&ws->reader, &deflate->in);
     net_timer_init(&ws->timeout);
     list_append(&set->list, &ws->node);
     set->count++;
@@ -573,6 +624,7 @@ void http_websockets_init(struct http_websockets *set, struct net_loop *loop,
     set->options = *options;
     if (set->options.max_fragments == 0)
         set->options.max_fragments = WS_MAX_FRAGMENTS;
+    init_reader(set);
     http_deflate_init(&set->deflate, &options->deflate);
     list_init(&set->list);
     net_timer_queue_init(&set->pings, loop, options->ping_interval_ms,

@@ -73,6 +73,8 @@ struct http_websockets {
     size_t count;
     struct net_timer_queue pings, pongs, closes;
     struct http_deflate_shared deflate;
+    /* Reads for whoever has nothing unfinished; idle between two inputs. */
+    struct ws_reader reader;
     /* Memory of gathered messages, kept until their batch is over. */
     uint8_t **held;
     size_t held_count, held_cap;
@@ -87,7 +89,9 @@ struct http_websocket {
     bool closing;          /* our close frame is sent, or the peer's came */
     bool reading;          /* inside on_data() */
     uint32_t pong_bytes;   /* of pongs since all was written */
-    struct ws_reader reader;
+    /* NULL: nothing is unfinished. Inside on_data() the one of the set, or its
+     * own, which it has as long as a frame or a message has not come whole. */
+    struct ws_reader *reader;
     struct http_deflate *deflate; /* NULL: not agreed on */
     uint8_t *late_ping; /* one that came when too many pongs waited: length,
                            bytes; NULL: none */

@@ -1,6 +1,6 @@
 /*
  * test_costs.c -- what DESIGN promises to cost, counted: allocations per event,
- * per acknowledgement, per broadcast.
+ * per acknowledgement, per broadcast; bytes per idle client.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,6 +13,7 @@
 
 #define EVENTS 200
 #define MEMBERS 50
+#define IDLE 400
 #define HOSTILE 10000 /* packets in one POST */
 
 static void on_echo(sio_socket *socket, sio_event *event, void *user)
@@ -145,6 +146,63 @@ static void test_broadcast(struct world *w)
     end(w);
 }
 
+/* ---------------------------------------------------- what idle ones cost */
+
+/* One more client in "/", which then waits; returns its connection. */
+static int idle_websocket(struct world *w)
+{
+    return world_client(w);
+}
+
+static int idle_poll(struct world *w)
+{
+    char sid[24], query[100];
+    int fd;
+
+    CHECK(world_session(w, sid), "no session");
+    snprintf(query, sizeof query, "EIO=4&transport=polling&sid=%s", sid);
+    world_post(w, query, "40");
+    world_get(w, query);
+    fd = world_poll(w, sid);
+    world_turn(w);
+    return fd;
+}
+
+/* Bytes of the heap, its own overhead included; what grows in steps, like the
+ * tables of the maps, is spread over the clients. Many more, with TLS and with
+ * what libevent has: make bench-memory. */
+static void test_idle(struct world *w)
+{
+    static const struct {
+        const char *name;
+        int (*join)(struct world *w);
+        size_t most;
+    } rows[] = {
+        { "WebSocket", idle_websocket, 1600 },
+        { "long-polling", idle_poll, 3200 },
+    };
+    static int fds[IDLE];
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        size_t before, each;
+
+        T_CASE("cost: an idle client of %s: at most %zu bytes", rows[i].name,
+               rows[i].most);
+        begin(w);
+        for (int n = 0; n < IDLE / 2; n++)
+            fds[n] = rows[i].join(w);
+        before = world_memory();
+        for (int n = IDLE / 2; n < IDLE; n++)
+            fds[n] = rows[i].join(w);
+        each = (world_memory() - before) / (IDLE / 2);
+        printf("# %zu bytes\n", each);
+        CHECK(each <= rows[i].most, "%zu bytes", each);
+        for (int n = 0; n < IDLE; n++)
+            world_hang_up(w, fds[n]);
+        end(w);
+    }
+}
+
 /* -------------------------------------------- what hostile clients may cost */
 
 static void on_reply(int error, sio_event *answers, void *user)
@@ -246,6 +304,7 @@ int main(void)
     test_events(&w);
     test_binary(&w);
     test_broadcast(&w);
+    test_idle(&w);
     test_unknown_answers(&w);
     test_many_rooms(&w);
     return t_done();

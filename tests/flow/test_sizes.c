@@ -28,9 +28,8 @@ int main(void)
         SIZE(struct http_connection, 320),
         SIZE(struct http_exchange, 272),
         SIZE(struct http_request, 104),
-        SIZE(struct ws_reader, 256), /* within http_websocket */
-        SIZE(struct http_websocket, 360), /* within eng_ws */
-        SIZE(struct eng_ws, 432),
+        SIZE(struct http_websocket, 112), /* within eng_ws */
+        SIZE(struct eng_ws, 184),
         SIZE(struct eng_session, 320), /* and its id */
         SIZE(struct so_client, 128),
         SIZE(sio_socket, 152), /* and its id */

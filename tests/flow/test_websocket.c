@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/flow/echo.h"
+#include "tests/unit/oom.h"
 
 #define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 #define VERSION "Sec-WebSocket-Version: 13\r\n"
@@ -471,6 +472,35 @@ static void test_fragments(void)
     }
 }
 
+/* What has not come whole must be kept. */
+static void test_part_without_memory(void)
+{
+    static const struct {
+        const char *name, *part;
+        size_t n;
+    } rows[] = {
+        { "half a header", BYTES("\x81") },
+        { "half a frame", BYTES("\x81\x83" NOKEY "4h") },
+        { "a first fragment", BYTES("\x01\x82" NOKEY "4h") },
+        { "half a ping", BYTES("\x89\x82" NOKEY "a") },
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        int fd;
+
+        T_CASE("%s, and no memory to keep it", rows[i].name);
+        open_echo(NULL);
+        fd = echo_websocket(&w);
+        oom_arm(0);
+        world_write(&w, fd, rows[i].part, rows[i].n);
+        CHECK(oom_disarm(), "it needs none");
+        CHECK_FRAMES(&w, fd, "C:1011|EOF");
+        CHECK_MATCH(e.seen, "*close transport error;");
+        world_hang_up(&w, fd);
+        close_echo();
+    }
+}
+
 static void test_ping_flood(void)
 {
     static char pings[131 * 1000];
@@ -627,6 +657,7 @@ int main(void)
     test_limits();
     test_lengths();
     test_fragments();
+    test_part_without_memory();
     test_ping_flood();
     test_ping_behind_output();
     test_slow_reader();
