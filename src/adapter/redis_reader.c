@@ -14,9 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK 2048           /* bytes that are kept for small replies */
-#define LINE_MAX (64 * 1024) /* bytes of a line: an error, a status, a length \
-                              */
+#define BLOCK 2048 /* bytes that are kept for small replies */
+#define LINE_MAX                                                 \
+    (64 * 1024) /* bytes of a line: an error, a status, a length \
+                 */
 
 struct redis_reader {
     redisReader *codec;
