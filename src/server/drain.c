@@ -16,14 +16,14 @@
 
 static size_t sessions_left(const sio_server *server)
 {
-    return map_count(&server->hub.shard.engine.sessions) +
+    return map_count(&server->hub.shards->engine.sessions) +
            engines_sessions(server);
 }
 
 /* False: whoever is left is in the middle of something. */
 static bool close_one(sio_server *server)
 {
-    return eng_close_oldest(&server->hub.shard.engine) ||
+    return eng_close_oldest(&server->hub.shards->engine) ||
            engines_close_oldest(server) || endpoints_close_oldest(server);
 }
 
@@ -83,7 +83,7 @@ static void drain_begin(struct net_mail *mail)
                d->clients, (unsigned)d->ms);
     if (!server->options.drain_listens)
         listeners_close(server);
-    eng_refuse_new(&server->hub.shard.engine);
+    eng_refuse_new(&server->hub.shards->engine);
     engines_refuse_new(server);
     if (d->clients)
         choose_next(d);

@@ -58,7 +58,7 @@ static bool serve_bundle(sio_server *server, struct http_exchange *ex)
 {
     sio_str path = ex->request.path, base = server->path;
     struct http_field fields[ENG_FIELDS];
-    size_t n = engine_fields(&server->hub.shard.engine, ex, fields);
+    size_t n = engine_fields(&server->hub.shards->engine, ex, fields);
 
     return http_serve_bundle(&server->bundle, ex,
                              (sio_str){ path.p + base.n, path.n - base.n },
@@ -83,7 +83,7 @@ static bool bundle_handle(sio_server *server, struct http_exchange *ex)
         return false;
     if (!server->options.cors_request)
         return serve_bundle(server, ex);
-    eng_cors(&server->hub.shard.engine, ex, on_bundle, server);
+    eng_cors(&server->hub.shards->engine, ex, on_bundle, server);
     return true;
 }
 
@@ -104,7 +104,7 @@ static void on_request(void *self, struct http_exchange *ex)
     sio_server *server = self;
 
     if (bundle_handle(server, ex) ||
-        eng_handle(&server->hub.shard.engine, ex) ||
+        eng_handle(&server->hub.shards->engine, ex) ||
         engines_handle(server, ex) || endpoints_handle(server, ex) ||
         routes_handle(server, ex) || serve_files(server, ex) ||
         strays_handle(server, ex))
@@ -186,6 +186,7 @@ static int init_layers(sio_server *server, const struct eng_options *eng,
         .max_client_children = o->max_dynamic_namespaces_per_client,
         .parser = o->parser,
     };
+    struct net_loop *loop = &server->loop;
     struct http_config http;
     int r = net_loop_init(&server->loop, &loop_config);
 
@@ -206,8 +207,7 @@ static int init_layers(sio_server *server, const struct eng_options *eng,
                          server);
     if (r < 0)
         goto no_http;
-    r = so_hub_init(&server->hub, &server->loop, &so, eng,
-                    sio_memory_adapter());
+    r = so_hub_init(&server->hub, &loop, 1, &so, eng, sio_memory_adapter());
     if (r < 0)
         goto no_hub;
     server->hub.log = log_line;
@@ -225,6 +225,7 @@ static void free_copies(sio_server *server)
     arena_free(&server->strings);
     http_patterns_free(server->patterns);
     http_bundle_close(&server->bundle);
+    so_hub_free(&server->hub);
     net_networks_free(&server->trusted);
     free(server);
 }
@@ -411,7 +412,7 @@ void sio_stop(sio_server *server)
 
 int sio_use_http(sio_server *server, sio_http_call_fn fn, void *user)
 {
-    return eng_use(&server->hub.shard.engine, fn, user);
+    return eng_use(&server->hub.shards->engine, fn, user);
 }
 
 int sio_serve_files(sio_server *server, const char *prefix, const char *folder)

@@ -44,7 +44,7 @@ static void add_loop(sio_stats *out, const struct net_loop *loop)
 
 static void add_hub(sio_stats *out, const struct so_hub *hub)
 {
-    const struct so_shard *shard = &hub->shard;
+    const struct so_shard *shard = hub->shards;
 
     stats_add_engine(out, &shard->engine);
     out->sockets = shard->socket_count;
@@ -61,7 +61,7 @@ static void add_hub(sio_stats *out, const struct so_hub *hub)
     for (struct map_node *n = map_first(&hub->namespaces); n; n = map_next(n)) {
         sio_namespace *nsp = container_of(n, sio_namespace, node);
 
-        out->rooms += nsp->part.ops->room_count(nsp->part.adapter);
+        out->rooms += nsp->parts->ops->room_count(nsp->parts->adapter);
     }
 }
 

@@ -372,14 +372,14 @@ static int ask_all(struct so_question *q, const sio_target *target,
     r = so_make_packet(nsp->hub, m, &packet);
     if (r < 0)
         return r;
-    nsp->part.ops->select(nsp->part.adapter, &o, ask_one, &asking);
+    nsp->parts->ops->select(nsp->parts->adapter, &o, ask_one, &asking);
     r = asking.result;
     /* With nobody to ask the answer is there, but comes later all the same. */
     if (r == SIO_OK)
         r = net_alarm_start(q->shard->loop, &q->timeout,
                             q->waiting ? target->timeout_ms : 0);
     if (r == SIO_OK)
-        r = nsp->part.ops->broadcast(nsp->part.adapter, packet, &o);
+        r = nsp->parts->ops->broadcast(nsp->parts->adapter, packet, &o);
     eng_packet_unref(packet);
     return r;
 }
@@ -415,13 +415,13 @@ static int tell_first(const sio_target *target, const struct sp_message *m)
     if (target->socket)
         return so_encode_told(target->socket, m);
     so_target_options(target, &o, rooms);
-    r = so_encode(target->nsp->part.shard, m); /* is it valid? */
+    r = so_encode(target->nsp->parts->shard, m); /* is it valid? */
     return r < 0 ? r : so_tell_broadcast(target->nsp, &o, m);
 }
 
 static bool cannot_ask(const sio_target *target)
 {
-    return target->nsp->part.shard->engine.shut ||
+    return target->nsp->parts->shard->engine.shut ||
            (target->socket && !target->socket->client);
 }
 
@@ -447,7 +447,7 @@ int sio_emit_ack_values(sio_target target, sio_reply_fn on_reply, void *user,
     }
     if (r < 0)
         return r;
-    q = question_new(nsp->part.shard, &target, on_reply, user);
+    q = question_new(nsp->parts->shard, &target, on_reply, user);
     if (!q)
         return SIO_E_NOMEM;
     m.id = atomic_fetch_add(&nsp->next_ack_id, 1);

@@ -208,7 +208,7 @@ static int make_child(sio_socket *socket, sio_namespace *parent)
 
     if (!nsp)
         return adopt(parent, pending);
-    socket->part = &so_namespace_ref(nsp)->part;
+    socket->part = so_part_of(so_namespace_ref(nsp), socket->client->shard);
     nsp->members++;
     pending->members--;
     so_dynamic_left(pending);
@@ -339,7 +339,7 @@ void sio_namespace_release(sio_namespace *nsp)
 
     if (!nsp)
         return;
-    loop = nsp->part.shard->loop;
+    loop = nsp->parts->shard->loop;
     last = atomic_fetch_sub(&nsp->kept, 1) == 1;
     if (last && net_loop_is_current(loop)) {
         so_dynamic_left(nsp);

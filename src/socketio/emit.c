@@ -249,7 +249,7 @@ static void on_emit_mail(struct net_mail *mail)
     if (m->socket)
         so_socket_send(m->socket, m->packet, m->options.flags);
     else
-        nsp->part.ops->broadcast(nsp->part.adapter, m->packet, &m->options);
+        nsp->parts->ops->broadcast(nsp->parts->adapter, m->packet, &m->options);
     target_mail_free(m);
 }
 
@@ -263,7 +263,7 @@ static int post_emit(const sio_target *target, struct sio_packet *packet)
         return SIO_E_NOMEM;
     }
     m->packet = packet;
-    net_post(target->nsp->part.shard->loop, &m->mail);
+    net_post(target->nsp->parts->shard->loop, &m->mail);
     return SIO_OK;
 }
 
@@ -340,7 +340,7 @@ int sio_socket_emit_values(sio_socket *socket, const char *event,
 /* On the loop, to the sockets of one namespace. */
 static int broadcast(const sio_target *target, struct sp_message *m)
 {
-    struct so_part *part = &target->nsp->part;
+    struct so_part *part = target->nsp->parts;
     sio_str rooms[TARGET_NAMES];
     sio_broadcast_options options;
     char offset[SO_OFFSET_MAX + 1];
@@ -369,7 +369,7 @@ int sio_emit_values(sio_target target, const char *event,
                     const sio_value *values, size_t count)
 {
     sio_namespace *nsp = target.nsp;
-    bool here = net_loop_is_current(nsp->part.shard->loop);
+    bool here = net_loop_is_current(nsp->parts->shard->loop);
     struct sio_packet *packet;
     struct sp_message m;
     int r = so_message_init(&m, nsp, event, values, count);

@@ -78,7 +78,7 @@ static int take_away(sio_namespace *nsp, struct so_handler **list,
         }
         *list = h->next;
         h->fn = (void (*)(void))nothing;
-        net_defer(nsp->part.shard->loop, &h->cleanup, last_free);
+        net_defer(nsp->parts->shard->loop, &h->cleanup, last_free);
         r = SIO_OK;
         if (fn)
             break;

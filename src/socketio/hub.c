@@ -1,5 +1,5 @@
 /*
- * hub.c -- one Socket.IO server: its namespaces, and the shard of its loop.
+ * hub.c -- one Socket.IO server: its namespaces, and the shards of its loops.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,14 +12,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int shard_init(struct so_hub *hub, struct net_loop *loop,
+static int shard_init(struct so_hub *hub, size_t index, struct net_loop *loop,
                       const struct eng_options *engine_options)
 {
-    struct so_shard *shard = &hub->shard;
+    struct so_shard *shard = &hub->shards[index];
     int r;
 
     shard->hub = hub;
     shard->loop = loop;
+    shard->index = index;
     list_init(&shard->questions);
     map_init(&shard->acks, hub->seed);
     r = eng_init(&shard->engine, loop, engine_options, &so_engine_ops, shard);
@@ -35,7 +36,38 @@ static int shard_init(struct so_hub *hub, struct net_loop *loop,
     return SIO_OK;
 }
 
-int so_hub_init(struct so_hub *hub, struct net_loop *loop,
+static void shard_destroy(struct so_shard *shard)
+{
+    eng_destroy(&shard->engine);
+    net_timer_queue_close(&shard->connect_timeouts);
+    net_timer_queue_close(&shard->partial_timeouts);
+}
+
+static void shard_free(struct so_shard *shard)
+{
+    free(shard->spare);
+    so_decisions_free(shard);
+    sp_attachments_free(&shard->bin);
+    grow_free(&shard->scratch);
+}
+
+static int init_shards(struct so_hub *hub, struct net_loop *const *loops,
+                       size_t count, const struct eng_options *engine_options)
+{
+    int r = SIO_OK;
+
+    hub->shards = calloc(count, sizeof *hub->shards);
+    if (!hub->shards)
+        return SIO_E_NOMEM;
+    while (r == SIO_OK && hub->shard_count < count) {
+        r = shard_init(hub, hub->shard_count, loops[hub->shard_count],
+                       engine_options);
+        hub->shard_count += r == SIO_OK;
+    }
+    return r;
+}
+
+int so_hub_init(struct so_hub *hub, struct net_loop *const *loops, size_t count,
                 const struct so_options *options,
                 const struct eng_options *engine_options,
                 const sio_adapter_ops *adapter)
@@ -52,38 +84,58 @@ int so_hub_init(struct so_hub *hub, struct net_loop *loop,
         return r;
     map_init(&hub->namespaces, hub->seed);
     map_init(&hub->parents, hub->seed);
-    r = shard_init(hub, loop, engine_options);
+    r = init_shards(hub, loops, count, engine_options);
+    if (r == SIO_OK && !so_namespace_get(hub, "/")) /* the main one is always */
+        r = SIO_E_NOMEM;                            /* there */
     if (r < 0)
-        return r;
-    if (so_namespace_get(hub, "/")) /* the main one is always there */
-        return SIO_OK;
-    so_hub_destroy(hub);
-    return SIO_E_NOMEM;
+        so_hub_destroy(hub);
+    return r;
 }
 
 void so_hub_shut(struct so_hub *hub)
 {
-    eng_shut(&hub->shard.engine, EIO_CLOSE_SERVER_SHUTDOWN);
-    so_questions_end(&hub->shard);
-    so_recovery_clear(&hub->shard);
+    for (size_t i = 0; i < hub->shard_count; i++) {
+        struct so_shard *shard = &hub->shards[i];
+
+        eng_shut(&shard->engine, EIO_CLOSE_SERVER_SHUTDOWN);
+        so_questions_end(shard);
+        so_recovery_clear(shard);
+    }
 }
 
 void so_hub_destroy(struct so_hub *hub)
 {
-    struct so_shard *shard = &hub->shard;
     struct map_node *node;
 
-    eng_destroy(&shard->engine);
-    net_timer_queue_close(&shard->connect_timeouts);
-    net_timer_queue_close(&shard->partial_timeouts);
+    for (size_t i = 0; i < hub->shard_count; i++)
+        shard_destroy(&hub->shards[i]);
     while ((node = map_first(&hub->namespaces)) ||
            (node = map_first(&hub->parents)))
         so_namespace_close(container_of(node, sio_namespace, node));
     so_handlers_free(hub->on_namespace);
-    free(shard->spare);
-    so_decisions_free(shard);
-    sp_attachments_free(&shard->bin);
-    grow_free(&shard->scratch);
+    hub->on_namespace = NULL;
+}
+
+void so_hub_free(struct so_hub *hub)
+{
+    for (size_t i = 0; i < hub->shard_count; i++)
+        shard_free(&hub->shards[i]);
+    free(hub->shards);
+}
+
+/* Found again mostly where the thread found it last. */
+struct so_shard *so_here_of_many(const struct so_hub *hub)
+{
+    static _Thread_local size_t last;
+
+    if (last < hub->shard_count && net_loop_is_current(hub->shards[last].loop))
+        return &hub->shards[last];
+    for (size_t i = 0; i < hub->shard_count; i++)
+        if (net_loop_is_current(hub->shards[i].loop)) {
+            last = i;
+            return &hub->shards[i];
+        }
+    return NULL;
 }
 
 void so_log(struct so_hub *hub, sio_log_level level, const char *fmt, ...)

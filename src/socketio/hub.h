@@ -145,8 +145,8 @@ struct sio_namespace {
     bool watched;         /* on_any or event_middlewares are not NULL */
     atomic_bool outgoing; /* on_any_outgoing is not NULL; for any thread */
     atomic_llong next_ack_id;
-    struct so_part part; /* one loop for now: one part */
-    char name[];
+    const char *name;       /* behind the parts */
+    struct so_part parts[]; /* one per shard, in their order */
 };
 
 /* A binary packet whose attachments are still arriving. Slices point into the
@@ -248,6 +248,7 @@ struct so_recovery {
 struct so_shard {
     struct so_hub *hub;
     struct net_loop *loop;
+    size_t index; /* in hub->shards, and of its parts */
     struct engine engine;
     struct net_timer_queue connect_timeouts, partial_timeouts;
     struct list questions;     /* of ack.c: what sio_emit_ack() waits for */
@@ -281,21 +282,43 @@ struct so_hub {
     uint32_t parents_made; /* the number in the next one's name */
     struct so_handler *on_namespace;
     uint64_t seed[2];
-    struct so_shard shard; /* one loop for now: one shard */
+    struct so_shard *shards; /* one per loop */
+    size_t shard_count;
     void (*log)(void *self, sio_log_level level, const char *message);
     void *log_self;
 };
 
 /* --- hub.c --- */
 
-/* The hub's engine answers under options->path of `engine_options`. */
-int so_hub_init(struct so_hub *hub, struct net_loop *loop,
+/* A shard for each of `count` loops, with an engine that answers under
+ * options->path of `engine_options`. Until they run, the calling thread has
+ * them all. */
+int so_hub_init(struct so_hub *hub, struct net_loop *const *loops, size_t count,
                 const struct so_options *options,
                 const struct eng_options *engine_options,
                 const sio_adapter_ops *adapter);
 /* Every session closes with "server shutting down". */
 void so_hub_shut(struct so_hub *hub);
+/* Close everything; what is deferred then, the loops still have to do. */
 void so_hub_destroy(struct so_hub *hub);
+/* The memory, once the loops are destroyed, or after so_hub_init() failed. */
+void so_hub_free(struct so_hub *hub);
+
+/* The shard whose loop the calling thread runs; NULL: none of this hub. */
+struct so_shard *so_here_of_many(const struct so_hub *hub);
+
+static inline struct so_shard *so_here(const struct so_hub *hub)
+{
+    if (hub->shard_count > 1)
+        return so_here_of_many(hub);
+    return net_loop_is_current(hub->shards->loop) ? hub->shards : NULL;
+}
+
+static inline struct so_part *so_part_of(sio_namespace *nsp,
+                                         const struct so_shard *shard)
+{
+    return &nsp->parts[shard->index];
+}
 __attribute__((format(printf, 3, 4))) void
 so_log(struct so_hub *hub, sio_log_level level, const char *fmt, ...);
 

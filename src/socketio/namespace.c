@@ -59,13 +59,13 @@ static void tell_room(void *self, sio_room_change change, sio_str room,
         ((sio_room_fn)h->fn)(part->nsp, change, room, id, h->user);
 }
 
-static void init_part(sio_namespace *nsp)
+static void init_part(sio_namespace *nsp, struct so_shard *shard)
 {
     struct so_hub *hub = nsp->hub;
-    struct so_part *part = &nsp->part;
+    struct so_part *part = so_part_of(nsp, shard);
 
     part->nsp = nsp;
-    part->shard = &hub->shard;
+    part->shard = shard;
     part->ops = &so_no_adapter;
     part->host.self = part;
     memcpy(part->host.seed, hub->seed, sizeof hub->seed);
@@ -77,13 +77,17 @@ static void init_part(sio_namespace *nsp)
 
 sio_namespace *so_namespace_new(struct so_hub *hub, sio_str name)
 {
-    sio_namespace *nsp = calloc(1, sizeof *nsp + name.n + 1);
+    const size_t parts = hub->shard_count * sizeof(struct so_part);
+    sio_namespace *nsp = calloc(1, sizeof *nsp + parts + name.n + 1);
+    char *text;
 
     if (!nsp)
         return NULL;
+    text = (char *)nsp->parts + parts;
     nsp->hub = hub;
     nsp->kind = SO_CLOSED;
-    memcpy(nsp->name, name.p, name.n);
+    memcpy(text, name.p, name.n);
+    nsp->name = text;
     map_set_key(&nsp->node, (sio_str){ nsp->name, name.n });
     map_init(&nsp->events, hub->seed);
     list_init(&nsp->children);
@@ -91,7 +95,8 @@ sio_namespace *so_namespace_new(struct so_hub *hub, sio_str name)
     atomic_init(&nsp->kept, 0);
     atomic_init(&nsp->returning, false);
     atomic_init(&nsp->next_ack_id, 0);
-    init_part(nsp);
+    for (size_t i = 0; i < hub->shard_count; i++)
+        init_part(nsp, &hub->shards[i]);
     return nsp;
 }
 
@@ -102,24 +107,24 @@ int so_namespace_open(sio_namespace *nsp, enum so_kind kind)
     int r;
 
     if (kind != SO_PARENT) {
-        adapter = hub->adapter->open(&nsp->part.host);
+        adapter = hub->adapter->open(&nsp->parts->host);
         if (!adapter)
             return SIO_E_NOMEM;
     }
-    r = adapter ? so_log_open(&nsp->part) : SIO_OK;
+    r = adapter ? so_log_open(nsp->parts) : SIO_OK;
     if (r == SIO_OK)
         r = map_add(kind == SO_PARENT ? &hub->parents : &hub->namespaces,
                     &nsp->node, map_key(&nsp->node));
     if (r < 0) {
-        so_log_close(&nsp->part);
+        so_log_close(nsp->parts);
         if (adapter)
             hub->adapter->close(adapter);
         return r;
     }
     nsp->kind = kind;
     if (adapter) {
-        nsp->part.ops = hub->adapter;
-        nsp->part.adapter = adapter;
+        nsp->parts->ops = hub->adapter;
+        nsp->parts->adapter = adapter;
     }
     return SIO_OK;
 }
@@ -154,7 +159,7 @@ static void last_unref(struct net_deferred *d)
 void so_namespace_close(sio_namespace *nsp)
 {
     struct so_hub *hub = nsp->hub;
-    struct so_part *part = &nsp->part;
+    struct so_part *part = nsp->parts;
 
     if (nsp->kind == SO_STATIC || nsp->kind == SO_CHILD)
         map_remove(&hub->namespaces, &nsp->node);
@@ -243,12 +248,12 @@ const char *sio_namespace_name(const sio_namespace *nsp)
 
 size_t sio_socket_count(const sio_namespace *nsp)
 {
-    size_t n = nsp->part.socket_count;
+    size_t n = nsp->parts->socket_count;
     const struct list *head = &nsp->children;
 
     if (nsp->kind == SO_PARENT)
         for (struct list *it = head->next; it != head; it = it->next)
-            n += container_of(it, sio_namespace, children)->part.socket_count;
+            n += container_of(it, sio_namespace, children)->parts->socket_count;
     return n;
 }
 
@@ -259,7 +264,7 @@ size_t so_select(const sio_namespace *nsp, const sio_broadcast_options *o,
     size_t n = 0;
 
     if (nsp->kind != SO_PARENT)
-        return nsp->part.ops->select(nsp->part.adapter, o, fn, user);
+        return nsp->parts->ops->select(nsp->parts->adapter, o, fn, user);
     for (struct list *it = head->next; it != head; it = it->next)
         n += so_select(container_of(it, sio_namespace, children), o, fn, user);
     return n;

@@ -102,7 +102,7 @@ int so_tell_broadcast(const sio_namespace *nsp, const sio_broadcast_options *o,
     if (r < 0)
         return r;
     grow_init(&to.sockets, SIZE_MAX);
-    nsp->part.ops->select(nsp->part.adapter, o, reach, &to);
+    nsp->parts->ops->select(nsp->parts->adapter, o, reach, &to);
     for (size_t at = 0; to.result == SIO_OK && at < to.sockets.len;
          at += sizeof socket) {
         memcpy(&socket, to.sockets.data + at, sizeof socket);

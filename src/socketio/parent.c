@@ -133,14 +133,14 @@ int so_post_values(const sio_target *target, const char *event,
         return r;
     }
     move_names(&m->target, event, m->names);
-    net_post(hub->shard.loop, &m->mail);
+    net_post(hub->shards->loop, &m->mail);
     return SIO_OK;
 }
 
 int so_parent_emit(const sio_target *target, const char *event,
                    const sio_value *values, size_t count)
 {
-    return net_loop_is_current(target->nsp->part.shard->loop)
+    return net_loop_is_current(target->nsp->parts->shard->loop)
                ? emit_here(*target, event, values, count)
                : so_post_values(target, event, values, count);
 }

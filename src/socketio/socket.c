@@ -79,7 +79,7 @@ sio_socket *so_socket_new(struct so_client *client, sio_namespace *nsp,
     socket->v2 = v2;
     socket->id_len = (uint32_t)id_len;
     socket->client = client;
-    socket->part = &so_namespace_ref(nsp)->part;
+    socket->part = so_part_of(so_namespace_ref(nsp), client->shard);
     socket->issued_ms = so_wall_clock_ms();
     list_init(&socket->acks);
     list_init(&socket->node);

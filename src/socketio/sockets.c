@@ -166,7 +166,7 @@ static void on_errand(struct net_mail *mail)
 
 static int run_errand(const struct errand *e)
 {
-    struct net_loop *loop = e->target.nsp->part.shard->loop;
+    struct net_loop *loop = e->target.nsp->parts->shard->loop;
     struct errand *copy;
 
     if (e->target.overflow)
@@ -245,7 +245,7 @@ int sio_target_fetch_sockets(sio_target target, sio_fetch_fn fn, void *user)
     if (!copy)
         return SIO_E_NOMEM;
     copy->mail.run = on_fetch;
-    net_post(target.nsp->part.shard->loop, &copy->mail);
+    net_post(target.nsp->parts->shard->loop, &copy->mail);
     return SIO_OK;
 }
 

@@ -121,7 +121,8 @@ static bool join(int fd, const char *fields)
     world_write(&w, fd, head, (size_t)n);
     if (world_read(&w, fd) < 12 || memcmp(w.got, "HTTP/1.1 101", 12) != 0)
         return false;
-    for (struct map_node *it = map_first(&w.server->hub.shard.engine.sessions);
+    for (struct map_node *it =
+             map_first(&w.server->hub.shards->engine.sessions);
          it; it = map_next(it))
         secure = container_of(it, struct eng_session, node)->request->secure;
     world_send_text(&w, fd, "40");

@@ -260,7 +260,7 @@ static size_t most_held; /* bytes, while a message was handled */
 static void on_sink(sio_socket *socket, sio_event *event, void *user)
 {
     const struct world *w = user;
-    size_t held = w->server->hub.shard.engine.websockets.held_bytes;
+    size_t held = w->server->hub.shards->engine.websockets.held_bytes;
 
     (void)socket;
     (void)event;
@@ -299,7 +299,7 @@ static void test_many_bombs(struct world *w)
     }
     most_held = 0;
     world_write(w, fd, all.data, all.len);
-    CHECK(w->server->hub.shard.events_in == MESSAGES, "some are missing");
+    CHECK(w->server->hub.shards->events_in == MESSAGES, "some are missing");
     CHECK(most_held > 0 && most_held <= HTTP_WS_HELD_MAX + SIZE, "%zu bytes",
           most_held);
     grow_free(&all);

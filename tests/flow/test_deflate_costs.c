@@ -30,7 +30,7 @@ static void begin(struct world *w)
 
 static struct http_deflate_shared *shared_of(struct world *w)
 {
-    return &w->server->hub.shard.engine.websockets.deflate;
+    return &w->server->hub.shards->engine.websockets.deflate;
 }
 
 static uint64_t runs(struct world *w)
@@ -237,7 +237,7 @@ static void test_inflating(struct world *w)
     }
     CHECK(oom_count() - before == 100, "%ld allocations for 100 messages",
           oom_count() - before);
-    CHECK(w->server->hub.shard.events_in == 104, "some are missing");
+    CHECK(w->server->hub.shards->events_in == 104, "some are missing");
     CHECK(shared_of(w)->spare.z != NULL, "nothing was handed on");
     ws_deflater_free(&d);
     grow_free(&packed);

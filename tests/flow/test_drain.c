@@ -99,7 +99,7 @@ static void test_spread(void)
         close(fds[i]);
     }
     CHECK(w.server->stopping, "it has not stopped");
-    CHECK(w.server->hub.shard.left[SIO_CLOSE_SERVER_SHUTDOWN] == CLIENTS,
+    CHECK(w.server->hub.shards->left[SIO_CLOSE_SERVER_SHUTDOWN] == CLIENTS,
           "other reasons");
     close_server();
 }

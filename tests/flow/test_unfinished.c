@@ -321,8 +321,8 @@ static void test_attachment_time(void)
     world_send_binary(&w, fd, "c", 1);
     CHECK(unfinished() == 0, "%zu bytes", unfinished());
     pongs(fd, 120000);
-    CHECK(w.server->hub.shard.events_in == 2, "%d events",
-          (int)w.server->hub.shard.events_in);
+    CHECK(w.server->hub.shards->events_in == 2, "%d events",
+          (int)w.server->hub.shards->events_in);
     CHECK_FRAMES(&w, fd, "");
     world_hang_up(&w, fd);
     world_check_empty(&w);

@@ -445,8 +445,8 @@ const char *world_left(struct world *w)
         { "bytes of input", s.unfinished_bytes },
         { "waiting sessions", s.waiting_sessions },
         { "bytes kept for them", s.recovery_bytes },
-        { "clients", w->server->hub.shard.client_count },
-        { "events in the batch", w->server->hub.shard.batch_count },
+        { "clients", w->server->hub.shards->client_count },
+        { "events in the batch", w->server->hub.shards->batch_count },
         { "chunks", w->server->loop.chunk_count },
     };
 

@@ -422,8 +422,8 @@ static void check_left(void)
     must(s.pending_acks == 0 && s.queued_bytes == 0);
     must(s.unfinished_bytes == 0);
     must(server->loop.chunk_count == 0);
-    must(server->hub.shard.client_count == 0);
-    must(server->hub.shard.batch_count == 0);
+    must(server->hub.shards->client_count == 0);
+    must(server->hub.shards->batch_count == 0);
 }
 
 static void check_innocent(void)
