@@ -9,7 +9,7 @@
  *   namespace --> ops->join, leave, broadcast ... --> adapter
  *   adapter   --> host->deliver(socket, packet)   --> namespace --> socket
  *
- * All calls come on the loop that owns the sockets.
+ * All calls come on the loop that owns the sockets, unless said otherwise.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -76,7 +76,8 @@ typedef struct sio_adapter_ops {
      * Returns how many. */
     size_t (*each_room)(void *self, void *slot,
                         void (*fn)(void *user, sio_str room), void *user);
-    size_t (*room_count)(void *self); /* rooms with members, not own-id ones */
+    /* Rooms with members, not own-id ones. Any thread. */
+    size_t (*room_count)(void *self);
 
     /* Each matching socket of this process once, in room order, then in the
      * order of joining. fn must not change memberships. Returns how many. */

@@ -16,6 +16,7 @@
 #include "protocol/base/map.h"
 #include "protocol/base/str.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 struct member {
@@ -51,8 +52,9 @@ struct link {
 struct memory {
     const sio_adapter_host *host;
     struct map members, rooms, links;
-    struct list order;  /* members in the order they came */
-    uint64_t selection; /* counts selections: see member.seen */
+    atomic_size_t room_count; /* of `rooms`, for any thread */
+    struct list order;        /* members in the order they came */
+    uint64_t selection;       /* counts selections: see member.seen */
 };
 
 static void *memory_open(const sio_adapter_host *host)
@@ -110,6 +112,12 @@ static struct member *find_own(const struct memory *m, sio_str id)
     return member && member->in_own ? member : NULL;
 }
 
+static void note_count(struct memory *m)
+{
+    atomic_store_explicit(&m->room_count, map_count(&m->rooms),
+                          memory_order_relaxed);
+}
+
 static struct room *make_room(struct memory *m, sio_str name)
 {
     struct room *room = malloc(sizeof *room + name.n);
@@ -125,6 +133,7 @@ static struct room *make_room(struct memory *m, sio_str name)
         free(room);
         return NULL;
     }
+    note_count(m);
     return room;
 }
 
@@ -153,6 +162,7 @@ static void release_if_empty(struct memory *m, struct room *room)
     if (room->holds || !list_empty(&room->links))
         return;
     map_remove(&m->rooms, &room->node);
+    note_count(m);
     free(room);
 }
 
@@ -165,6 +175,7 @@ static void drop_if_empty(struct memory *m, struct room *room)
     if (room->holds || !list_empty(&room->links))
         return;
     map_remove(&m->rooms, &room->node);
+    note_count(m);
     if (!find_own(m, name))
         tell(m, SIO_ROOM_DELETED, name, (sio_str){ NULL, 0 });
     free(room);
@@ -344,7 +355,7 @@ static size_t memory_room_count(void *self)
 {
     struct memory *m = self;
 
-    return map_count(&m->rooms);
+    return atomic_load_explicit(&m->room_count, memory_order_relaxed);
 }
 
 /* ------------------------------------------------------------ selecting -- */

@@ -24,7 +24,8 @@ sio_namespace *sio_of_function(sio_server *server, sio_rule_fn fn, void *user)
 int sio_on_new_namespace(sio_server *server, sio_new_namespace_fn fn,
                          void *user)
 {
-    return so_handler_add(&server->hub.on_namespace, (void (*)(void))fn, user);
+    return so_handler_add(&server->hub, &server->hub.on_namespace,
+                          (void (*)(void))fn, user);
 }
 
 size_t sio_each_namespace(const sio_server *server,
@@ -33,12 +34,16 @@ size_t sio_each_namespace(const sio_server *server,
 {
     const struct map *all = &server->hub.namespaces;
     struct map_node *next;
+    size_t count;
 
+    so_lock(&server->hub);
     for (struct map_node *it = map_first(all); it; it = next) {
         next = map_next(it);
         fn(container_of(it, sio_namespace, node), user);
     }
-    return map_count(all);
+    count = map_count(all);
+    so_unlock(&server->hub);
+    return count;
 }
 
 sio_namespace *sio_find_namespace(const sio_server *server, const char *name)

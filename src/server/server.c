@@ -370,7 +370,7 @@ void server_reopen(sio_server *server)
     atomic_store(&server->stop_posted, false);
     drain_reset(&server->drain);
     http_server_reopen(&server->http);
-    eng_reopen(&server->hub.shard.engine);
+    eng_reopen(&server->hub.shards->engine);
     engines_reopen(server);
 }
 

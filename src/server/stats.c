@@ -42,27 +42,35 @@ static void add_loop(sio_stats *out, const struct net_loop *loop)
     out->discarded_bytes += loop->discarded_bytes;
 }
 
+static void add_shard(sio_stats *out, const struct so_shard *shard)
+{
+    stats_add_engine(out, &shard->engine);
+    out->sockets += shard->socket_count;
+    out->pending_acks += shard->ack_count;
+    out->waiting_sessions += shard->recovery.session_count;
+    out->recovery_bytes += shard->recovery.bytes;
+    out->recoveries += shard->recovery.recovered;
+    out->recoveries_refused += shard->recovery.refused;
+    out->events_in += shard->events_in;
+    out->events_out += shard->events_out;
+    out->volatile_dropped += shard->volatile_dropped;
+    for (size_t i = 0; i < SO_REASONS; i++)
+        out->disconnects[i] += shard->left[i];
+}
+
 static void add_hub(sio_stats *out, const struct so_hub *hub)
 {
-    const struct so_shard *shard = hub->shards;
-
-    stats_add_engine(out, &shard->engine);
-    out->sockets = shard->socket_count;
+    for (size_t i = 0; i < hub->shard_count; i++)
+        add_shard(out, &hub->shards[i]);
     out->dynamic_namespaces = hub->children;
-    out->pending_acks = shard->ack_count;
-    out->waiting_sessions = shard->recovery.session_count;
-    out->recovery_bytes = shard->recovery.bytes;
-    out->recoveries = shard->recovery.recovered;
-    out->recoveries_refused = shard->recovery.refused;
-    out->events_in = shard->events_in;
-    out->events_out = shard->events_out;
-    out->volatile_dropped = shard->volatile_dropped;
-    memcpy(out->disconnects, shard->left, sizeof shard->left);
+    so_lock(hub);
     for (struct map_node *n = map_first(&hub->namespaces); n; n = map_next(n)) {
-        sio_namespace *nsp = container_of(n, sio_namespace, node);
+        const sio_namespace *nsp = container_of(n, sio_namespace, node);
 
-        out->rooms += nsp->parts->ops->room_count(nsp->parts->adapter);
+        for (size_t i = 0; i < hub->shard_count; i++)
+            out->rooms += nsp->parts[i].ops->room_count(nsp->parts[i].adapter);
     }
+    so_unlock(hub);
 }
 
 void sio_get_stats_sized(const sio_server *server, sio_stats *out, size_t size)

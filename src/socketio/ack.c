@@ -183,7 +183,7 @@ static void ack_free(struct so_ack *ack)
     map_remove(&shard->acks, &ack->node);
     list_remove(&ack->in_socket);
     list_remove(&ack->in_question);
-    shard->ack_count--;
+    SO_COUNT(shard->ack_count, -1);
     free(ack);
 }
 
@@ -339,7 +339,7 @@ static int question_ask(struct so_question *q, sio_socket *socket, int64_t id)
     ack->question = q;
     list_append(&socket->acks, &ack->in_socket);
     list_append(&q->acks, &ack->in_question);
-    q->shard->ack_count++;
+    SO_COUNT(q->shard->ack_count, 1);
     q->waiting++;
     return SIO_OK;
 }
@@ -397,7 +397,7 @@ static int ask_socket(struct so_question *q, const sio_target *target,
         r = net_alarm_start(shard->loop, &q->timeout, target->timeout_ms);
     if (r == SIO_OK &&
         !so_drops(shard, socket->client->session, target->is_volatile)) {
-        shard->events_out++;
+        SO_COUNT(shard->events_out, 1);
         so_send_scratch(shard, socket->client->session, !target->no_compress);
     }
     so_scratch_done(shard);

@@ -297,7 +297,7 @@ static int on_open(void *self, struct eng_session *session)
     net_timer_init(&client->timer);
     net_timer_start(&shard->connect_timeouts, &client->timer);
     eng_set_user(session, client);
-    shard->client_count++;
+    SO_COUNT(shard->client_count, 1);
     if (eng_is_v3(session))
         so_client2_welcome(client);
     return SIO_OK;
@@ -335,7 +335,7 @@ static void on_close(void *self, struct eng_session *session,
     net_timer_stop(&client->timer);
     if (client->unfinished && shard->hub->codec->forget)
         shard->hub->codec->forget(client);
-    shard->client_count--;
+    SO_COUNT(shard->client_count, -1);
     net_defer(shard->loop, &client->cleanup, last_unref);
 }
 

@@ -77,12 +77,12 @@ static void let_in(sio_socket *socket)
         return;
     }
     socket->state = SO_CONNECTED;
-    part->socket_count++;
-    part->shard->socket_count++;
+    SO_COUNT(part->socket_count, 1);
+    SO_COUNT(part->shard->socket_count, 1);
     send_connect(socket);
     net_timer_stop(&client->timer);
     while (socket->state == SO_CONNECTED && (h = so_walk_next(&walk)))
-        ((sio_connection_fn)h->fn)(socket, h->user);
+        SO_FN(sio_connection_fn, h)(socket, h->user);
 }
 
 void so_turn_away(sio_socket *socket, const sio_value *payload)
@@ -120,7 +120,7 @@ static void ask_middlewares(sio_next *next)
 
         next->answered = false;
         next->running = true;
-        ((sio_middleware_fn)h->fn)(socket, next, h->user);
+        SO_FN(sio_middleware_fn, h)(socket, next, h->user);
         next->running = false;
         if (!next->answered)
             return; /* it will, later: resume() */
@@ -251,16 +251,17 @@ void so_start_middlewares(sio_socket *socket, sio_next *next)
 
 void so_socket_connect(struct so_client *client, const struct sp_packet *p)
 {
-    struct so_hub *hub = client->shard->hub;
-    sio_namespace *nsp = so_namespace_find(hub, p->nsp);
+    sio_namespace *nsp = so_namespace_enter(client->shard, p->nsp);
     sio_socket *socket;
 
     if (!nsp) {
         so_dynamic_connect(client, p);
         return;
     }
-    if (nsp->kind == SO_CHILD && !so_dynamic_room(client, p->nsp))
+    if (nsp->kind == SO_CHILD && !so_dynamic_room(client, p->nsp)) {
+        so_namespace_leave(nsp);
         return;
+    }
     socket = so_socket_new(client, nsp, p->json);
     if (socket)
         so_start_middlewares(socket, NULL);

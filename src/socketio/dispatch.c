@@ -61,7 +61,7 @@ void so_event_run(struct sio_event *event)
     const struct so_handler *h;
 
     while (socket->state == SO_CONNECTED && (h = so_walk_next(&walk)))
-        ((sio_event_fn)h->fn)(socket, event, h->user);
+        SO_FN(sio_event_fn, h)(socket, event, h->user);
 }
 
 void so_dispatch(struct so_shard *shard)
@@ -72,7 +72,7 @@ void so_dispatch(struct so_shard *shard)
     for (size_t i = 0; i < shard->batch_count; i++) {
         struct sio_event *event = &shard->batch[i];
 
-        shard->events_in++;
+        SO_COUNT(shard->events_in, 1);
         if (event->socket->state == SO_CONNECTED)
             so_event_run(event);
         so_event_release(event);

@@ -69,8 +69,23 @@ static sio_namespace *may_decide(sio_namespace *parent, sio_str name,
     return parent;
 }
 
+/* The first that may decide about `name` behind `before`; NULL: of all. */
+static sio_namespace *rule_from(struct so_hub *hub, sio_namespace *before,
+                                sio_str name)
+{
+    sio_namespace *rule;
+
+    so_lock(hub);
+    rule = may_decide(before ? rule_behind(before)
+                             : rule_at(map_first(&hub->parents)),
+                      name, true);
+    so_unlock(hub);
+    return rule;
+}
+
 /* A rule takes the place of `rule`, which is freed when that fails. */
-static sio_namespace *add_rule(struct so_hub *hub, const struct so_rule *rule)
+static sio_namespace *add_rule_locked(struct so_hub *hub,
+                                      const struct so_rule *rule)
 {
     sio_namespace *parent;
     char name[24];
@@ -87,6 +102,16 @@ static sio_namespace *add_rule(struct so_hub *hub, const struct so_rule *rule)
         return NULL;
     }
     hub->parents_made++;
+    return parent;
+}
+
+static sio_namespace *add_rule(struct so_hub *hub, const struct so_rule *rule)
+{
+    sio_namespace *parent;
+
+    so_lock(hub);
+    parent = add_rule_locked(hub, rule);
+    so_unlock(hub);
     return parent;
 }
 
@@ -122,7 +147,7 @@ sio_namespace *so_of_function(struct so_hub *hub, sio_rule_fn fn, void *user)
 
 /* -------------------------------------------------------------- children -- */
 
-/* `nsp`, which nobody knows of, becomes a child. */
+/* `nsp`, which nobody knows of, becomes a child; the lock is held. */
 static int adopt(sio_namespace *parent, sio_namespace *nsp)
 {
     int r = so_namespace_open(nsp, SO_CHILD);
@@ -146,7 +171,7 @@ sio_namespace *so_dynamic_match(struct so_hub *hub, sio_str name, int *r)
     nsp = so_namespace_new(hub, name);
     if (nsp) {
         nsp->kind = SO_PENDING;
-        hub->children++;
+        atomic_fetch_add(&hub->children, 1);
         *r = adopt(parent, nsp);
         if (*r == SIO_OK)
             return nsp;
@@ -156,19 +181,21 @@ sio_namespace *so_dynamic_match(struct so_hub *hub, sio_str name, int *r)
     return NULL;
 }
 
-static bool is_idle(const sio_namespace *nsp)
+static bool is_passing(const sio_namespace *nsp)
 {
-    return nsp->members == 0 && atomic_load(&nsp->kept) == 0;
+    return nsp->kind == SO_PENDING ||
+           (nsp->kind == SO_CHILD && nsp->hub->options.cleanup_children);
 }
 
 void so_dynamic_left(sio_namespace *nsp)
 {
-    bool cleanup =
-        nsp->kind == SO_PENDING ||
-        (nsp->kind == SO_CHILD && nsp->hub->options.cleanup_children);
-
-    if (cleanup && is_idle(nsp))
+    if (!is_passing(nsp))
+        return;
+    so_lock(nsp->hub);
+    if (is_passing(nsp) && atomic_load(&nsp->members) == 0 &&
+        atomic_load(&nsp->kept) == 0)
         so_namespace_close(nsp);
+    so_unlock(nsp->hub);
 }
 
 /* ------------------------------------------------------------ connecting -- */
@@ -199,21 +226,35 @@ bool so_dynamic_room(struct so_client *client, sio_str name)
     return false;
 }
 
+/* Over to the namespace that somebody else has made meanwhile. */
+static void move_to(sio_socket *socket, sio_namespace *nsp)
+{
+    struct so_shard *shard = socket->client->shard;
+    sio_namespace *pending = socket->part->nsp;
+
+    SO_COUNT(socket->part->members, -1);
+    socket->part = so_part_of(so_namespace_ref(nsp), shard);
+    SO_COUNT(socket->part->members, 1);
+    so_namespace_leave(pending);
+    so_namespace_unref(pending);
+}
+
 /* The rule has said yes: make the name a namespace, unless it is one now. */
 static int make_child(sio_socket *socket, sio_namespace *parent)
 {
     sio_namespace *pending = socket->part->nsp;
-    sio_namespace *nsp =
-        so_namespace_find(pending->hub, map_key(&pending->node));
+    struct so_hub *hub = pending->hub;
+    sio_namespace *nsp;
+    int r = SIO_OK;
 
-    if (!nsp)
-        return adopt(parent, pending);
-    socket->part = so_part_of(so_namespace_ref(nsp), socket->client->shard);
-    nsp->members++;
-    pending->members--;
-    so_dynamic_left(pending);
-    so_namespace_unref(pending);
-    return SIO_OK;
+    so_lock(hub);
+    nsp = so_namespace_enter(socket->client->shard, map_key(&pending->node));
+    if (nsp)
+        move_to(socket, nsp);
+    else
+        r = adopt(parent, pending);
+    so_unlock(hub);
+    return r;
 }
 
 static void finish(sio_next *next, sio_namespace *parent)
@@ -258,31 +299,39 @@ static void ask_rules(sio_next *next)
             break;
         next->answered = next->refused = false;
         next->error.len = 0;
-        next->rules = may_decide(rule_behind(next->rules), name, true);
+        next->rules = rule_from(pending->hub, next->rules, name);
     }
     finish(next, next->rules);
 }
 
-static void ask_first(struct so_client *client, const struct sp_packet *p,
-                      sio_namespace *rule)
+/* A namespace that only one client is in, who has asked for it. NULL: there are
+ * too many, or (*r) no memory. */
+static sio_namespace *make_pending(struct so_shard *shard, sio_str name, int *r)
 {
-    struct so_hub *hub = client->shard->hub;
-    sio_namespace *pending = so_namespace_new(hub, p->nsp);
-    sio_socket *socket = NULL;
-    sio_next *next;
+    struct so_hub *hub = shard->hub;
+    sio_namespace *pending = NULL;
 
-    if (!pending) {
-        so_client_violation(client, "out of memory");
-        return;
+    *r = SIO_E_LIMIT;
+    so_lock(hub);
+    if (hub->children < hub->options.max_children) {
+        pending = so_namespace_new(hub, name);
+        *r = pending ? SIO_OK : SIO_E_NOMEM;
     }
-    pending->kind = SO_PENDING;
-    hub->children++;
-    socket = so_socket_new(client, pending, p->json);
-    if (!socket) {
-        so_namespace_close(pending);
-        return;
+    if (pending) {
+        pending->kind = SO_PENDING;
+        atomic_fetch_add(&hub->children, 1);
+        atomic_fetch_add(&pending->members, 1);
     }
-    next = so_next_new(socket, ask_rules);
+    so_unlock(hub);
+    return pending;
+}
+
+static void ask_first(struct so_client *client, const struct sp_packet *p,
+                      sio_namespace *rule, sio_namespace *pending)
+{
+    sio_socket *socket = so_socket_new(client, pending, p->json);
+    sio_next *next = socket ? so_next_new(socket, ask_rules) : NULL;
+
     if (!next)
         return;
     next->rules = rule;
@@ -292,20 +341,28 @@ static void ask_first(struct so_client *client, const struct sp_packet *p,
 void so_dynamic_connect(struct so_client *client, const struct sp_packet *p)
 {
     struct so_hub *hub = client->shard->hub;
-    sio_namespace *rule = NULL;
+    sio_namespace *rule = NULL, *pending;
+    int r;
 
     if (p->nsp.n <= SIO_NAMESPACE_MAX && !memchr(p->nsp.p, 0, p->nsp.n))
-        rule = may_decide(rule_at(map_first(&hub->parents)), p->nsp, true);
+        rule = rule_from(hub, NULL, p->nsp);
     if (!rule) {
         refuse(client, p->nsp, INVALID);
-    } else if (hub->children >= hub->options.max_children) {
+        return;
+    }
+    if (!so_dynamic_room(client, p->nsp))
+        return;
+    pending = make_pending(client->shard, p->nsp, &r);
+    if (pending) {
+        ask_first(client, p, rule, pending);
+    } else if (r == SIO_E_LIMIT) {
         so_log(hub, SIO_LOG_WARN,
                "namespace refused: there are %zu dynamic "
                "ones (max_dynamic_namespaces)",
-               hub->children);
+               (size_t)hub->children);
         refuse(client, p->nsp, TOO_MANY);
-    } else if (so_dynamic_room(client, p->nsp)) {
-        ask_first(client, p, rule);
+    } else {
+        so_client_violation(client, "out of memory");
     }
 }
 
@@ -322,31 +379,11 @@ sio_namespace *sio_namespace_retain(sio_namespace *nsp)
     return so_namespace_ref(nsp);
 }
 
-/* Nobody keeps it any more; it goes if nobody is in it either. */
-static void on_return(struct net_mail *mail)
-{
-    sio_namespace *nsp = container_of(mail, sio_namespace, mail);
-
-    atomic_store(&nsp->returning, false);
-    so_dynamic_left(nsp);
-    so_namespace_unref(nsp);
-}
-
 void sio_namespace_release(sio_namespace *nsp)
 {
-    struct net_loop *loop;
-    bool last;
-
     if (!nsp)
         return;
-    loop = nsp->parts->shard->loop;
-    last = atomic_fetch_sub(&nsp->kept, 1) == 1;
-    if (last && net_loop_is_current(loop)) {
+    if (atomic_fetch_sub(&nsp->kept, 1) == 1)
         so_dynamic_left(nsp);
-    } else if (last && !atomic_exchange(&nsp->returning, true)) {
-        nsp->mail.run = on_return;
-        net_post(loop, &nsp->mail); /* our reference goes with it */
-        return;
-    }
     so_namespace_unref(nsp);
 }

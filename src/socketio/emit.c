@@ -317,7 +317,7 @@ static int emit_to_socket(sio_socket *socket, struct sp_message *m,
 
     if (r == SIO_OK && socket->client &&
         !so_drops(shard, socket->client->session, flags & SIO_FLAG_VOLATILE)) {
-        shard->events_out++;
+        SO_COUNT(shard->events_out, 1);
         so_send_scratch(shard, socket->client->session,
                         !(flags & SIO_FLAG_NO_COMPRESS));
     }

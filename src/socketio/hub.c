@@ -51,6 +51,19 @@ static void shard_free(struct so_shard *shard)
     grow_free(&shard->scratch);
 }
 
+static int init_lock(struct so_hub *hub)
+{
+    pthread_mutexattr_t attr;
+    int r = pthread_mutexattr_init(&attr);
+
+    if (r == 0)
+        r = pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+    if (r == 0)
+        r = pthread_mutex_init(&hub->lock, &attr);
+    pthread_mutexattr_destroy(&attr);
+    return r == 0 ? SIO_OK : SIO_E_NOMEM;
+}
+
 static int init_shards(struct so_hub *hub, struct net_loop *const *loops,
                        size_t count, const struct eng_options *engine_options)
 {
@@ -79,7 +92,9 @@ int so_hub_init(struct so_hub *hub, struct net_loop *const *loops, size_t count,
     hub->codec = so_codec_of(options->parser);
     hub->binary = options->parser && options->parser->binary;
     hub->adapter = adapter;
-    r = net_random(hub->seed, sizeof hub->seed);
+    r = init_lock(hub);
+    if (r == SIO_OK)
+        r = net_random(hub->seed, sizeof hub->seed);
     if (r < 0)
         return r;
     map_init(&hub->namespaces, hub->seed);
@@ -109,18 +124,43 @@ void so_hub_destroy(struct so_hub *hub)
 
     for (size_t i = 0; i < hub->shard_count; i++)
         shard_destroy(&hub->shards[i]);
+    so_lock(hub);
     while ((node = map_first(&hub->namespaces)) ||
            (node = map_first(&hub->parents)))
         so_namespace_close(container_of(node, sio_namespace, node));
-    so_handlers_free(hub->on_namespace);
-    hub->on_namespace = NULL;
+    so_unlock(hub);
+    so_handlers_free(&hub->on_namespace);
 }
 
 void so_hub_free(struct so_hub *hub)
 {
     for (size_t i = 0; i < hub->shard_count; i++)
         shard_free(&hub->shards[i]);
+    if (hub->shards)
+        pthread_mutex_destroy(&hub->lock);
     free(hub->shards);
+}
+
+static void on_tour(struct net_mail *mail)
+{
+    struct so_tour *tour = container_of(mail, struct so_tour, mail);
+    struct so_shard *shard = tour->shard;
+    struct so_hub *hub = shard->hub;
+
+    if (tour->visit)
+        tour->visit(tour, shard);
+    tour->shard = shard + 1;
+    if (tour->shard < hub->shards + hub->shard_count)
+        net_post(tour->shard->loop, mail);
+    else
+        tour->end(tour);
+}
+
+void so_tour_begin(struct so_hub *hub, struct so_tour *tour)
+{
+    tour->mail.run = on_tour;
+    tour->shard = hub->shards;
+    net_post(tour->shard->loop, &tour->mail);
 }
 
 /* Found again mostly where the thread found it last. */

@@ -30,6 +30,7 @@
 #include "protocol/socketio/packet.h"
 #include "src/engine/engine.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #define SO_ID_LEN NET_ID_LEN /* characters of an id; but see client2.h */
@@ -54,13 +55,40 @@ struct so_options {
     uint32_t max_client_children; /* of them, joined by one client */
 };
 
-/* A registered function; each list is called in order. */
-struct so_handler {
-    struct so_handler *next;
-    void (*fn)(void); /* cast to what its list holds */
-    void *user;
-    struct net_deferred cleanup; /* it was taken away */
+/* Something that goes once round all loops, in their order, to be freed: each
+ * has then ended what it was doing when the tour began. */
+struct so_tour {
+    struct net_mail mail;
+    struct so_shard *shard; /* where it is */
+    void (*visit)(struct so_tour *tour, struct so_shard *shard); /* or NULL */
+    void (*end)(struct so_tour *tour);
 };
+
+/* A registered function; each list is called in order.
+ *
+ * Every loop walks the lists without a lock. Whoever adds or takes away has
+ * hub->lock; what was taken away leads on to what was behind it until every
+ * loop has been in its mailbox once more, where no walk is under way. */
+struct so_handler {
+    _Atomic(struct so_handler *) next;
+    _Atomic(void (*)(void)) fn; /* to be cast to what its list holds */
+    void *user;
+    struct so_tour tour; /* it was taken away */
+};
+
+struct so_handlers {
+    _Atomic(struct so_handler *) first;
+};
+
+static inline struct so_handler *so_first(const struct so_handlers *list)
+{
+    return atomic_load_explicit(&list->first, memory_order_acquire);
+}
+
+static inline struct so_handler *so_next_of(const struct so_handler *handler)
+{
+    return atomic_load_explicit(&handler->next, memory_order_acquire);
+}
 
 /* A walk goes over one list, then over another, from `at` to where each ends
  * now: what handlers register on the way is called from the next time on. */
@@ -71,8 +99,10 @@ struct so_walk {
 static inline const struct so_handler *
 so_walk_end(const struct so_handler *handler)
 {
-    while (handler && handler->next)
-        handler = handler->next;
+    const struct so_handler *next;
+
+    while (handler && (next = so_next_of(handler)))
+        handler = next;
     return handler;
 }
 
@@ -86,17 +116,20 @@ static inline struct so_walk so_walk_both(const struct so_handler *first,
 }
 
 /* The handlers of one kind: those of a child's parent, then its own. */
-#define so_walk_of(nsp, list) \
-    so_walk_both((nsp)->parent ? (nsp)->parent->list : NULL, (nsp)->list)
+#define so_walk_of(nsp, list)                                           \
+    so_walk_both((nsp)->parent ? so_first(&(nsp)->parent->list) : NULL, \
+                 so_first(&(nsp)->list))
 
-/* The next handler, NULL at the end. */
+/* The next handler, NULL at the end. The one that was the last may have been
+ * taken away meanwhile. */
 static inline const struct so_handler *so_walk_next(struct so_walk *walk)
 {
     const struct so_handler *h = walk->at;
 
-    if (h && h != walk->last) {
-        walk->at = h->next;
-    } else {
+    if (!h)
+        return NULL;
+    walk->at = h != walk->last ? so_next_of(h) : NULL;
+    if (!walk->at) {
         walk->at = walk->then;
         walk->last = walk->then_last;
         walk->then = NULL;
@@ -104,14 +137,26 @@ static inline const struct so_handler *so_walk_next(struct so_walk *walk)
     return h;
 }
 
+/* The function of a handler, as its list has it. */
+#define SO_FN(type, handler) \
+    ((type)atomic_load_explicit(&(handler)->fn, memory_order_relaxed))
+
+/* Counters that any thread may read; only their own loop writes them. */
+#define SO_COUNT(counter, n)                                          \
+    atomic_store_explicit(                                            \
+        &(counter),                                                   \
+        atomic_load_explicit(&(counter), memory_order_relaxed) + (n), \
+        memory_order_relaxed)
+
 struct so_part {
     sio_namespace *nsp;
     struct so_shard *shard;
     sio_adapter_host host;
     const sio_adapter_ops *ops; /* so_no_adapter: of a namespace without one */
     void *adapter;
-    struct so_log *log;  /* see recovery.h; NULL: none */
-    size_t socket_count; /* connected */
+    struct so_log *log;         /* see recovery.h; NULL: none */
+    atomic_size_t socket_count; /* connected */
+    atomic_size_t members;      /* also those not let in yet */
 };
 
 /*
@@ -128,22 +173,24 @@ struct sio_namespace {
     struct map_node node; /* in hub->namespaces, or hub->parents; a shell is in
                              none, but keeps its key */
     struct so_hub *hub;
-    enum so_kind kind;
-    atomic_uint refs;      /* hub, sockets, mail, clients' `left`, program */
-    atomic_uint kept;      /* of them, the program's: it is not cleaned up */
-    atomic_bool returning; /* `mail` is on its way: kept has come to 0 */
-    struct net_mail mail;
-    struct net_deferred cleanup;
+    _Atomic(enum so_kind) kind;
+    atomic_uint refs;    /* hub, sockets, mail, clients' `left`, program */
+    atomic_uint kept;    /* of them, the program's: it is not cleaned up */
+    struct so_tour tour; /* it is closed */
+    /* Not NULL: made by the loop of that shard in this turn of it, which may
+     * want to register handlers before others let clients in. */
+    _Atomic(struct so_shard *) maker;
+    struct net_deferred reveal;
     sio_namespace *parent;      /* whose handlers count here, too; or NULL */
     struct list children;       /* of a parent; of a child: its node there */
     const struct so_rule *rule; /* of a parent */
-    size_t members;             /* sockets, also those not let in yet */
-    struct map events;          /* struct so_event_handlers, by event name */
-    struct so_handler *on_connection, *on_disconnecting, *on_disconnect,
-        *on_unhandled, *on_room, *middlewares;
-    struct so_handler *on_any, *event_middlewares, *on_any_outgoing, *on_error;
-    bool watched;         /* on_any or event_middlewares are not NULL */
-    atomic_bool outgoing; /* on_any_outgoing is not NULL; for any thread */
+    atomic_size_t members;      /* sockets, also those not let in yet */
+    _Atomic(struct so_events *) events; /* handlers.c */
+    struct so_handlers on_connection, on_disconnecting, on_disconnect,
+        on_unhandled, on_room, on_any, on_any_outgoing, on_error, middlewares,
+        event_middlewares;
+    atomic_bool watched;  /* on_any or event_middlewares are not empty */
+    atomic_bool outgoing; /* on_any_outgoing is not empty */
     atomic_llong next_ack_id;
     const char *name;       /* behind the parts */
     struct so_part parts[]; /* one per shard, in their order */
@@ -237,12 +284,12 @@ struct sio_event {
 /* What a loop keeps for those who come back: see recovery.h. */
 struct so_recovery {
     struct list entries, sessions; /* of all namespaces, the oldest first */
-    size_t session_count, bytes;
+    atomic_size_t session_count, bytes;
     uint64_t numbers;   /* entries so far */
     uint64_t offset_ms; /* of the latest offset */
     uint64_t offset_count;
     struct net_alarm alarm; /* something is too old */
-    uint64_t recovered, refused;
+    _Atomic(uint64_t) recovered, refused;
 };
 
 struct so_shard {
@@ -266,9 +313,10 @@ struct so_shard {
     const char *leaving_detail;
     struct so_recovery recovery;
     uint32_t id_counter;
-    size_t client_count, socket_count, ack_count;
-    uint64_t events_in, events_out, volatile_dropped;
-    uint64_t left[SO_REASONS]; /* sockets, by sio_close_reason */
+    /* For SO_COUNT(). */
+    atomic_size_t client_count, socket_count, ack_count;
+    _Atomic(uint64_t) events_in, events_out, volatile_dropped;
+    _Atomic(uint64_t) left[SO_REASONS]; /* sockets, by sio_close_reason */
 };
 
 struct so_hub {
@@ -276,11 +324,15 @@ struct so_hub {
     const struct so_codec *codec; /* that of options.parser */
     bool binary;                  /* a packet's first message is */
     const sio_adapter_ops *adapter;
+    /* For what is rare: making and finding namespaces, joining and closing
+     * children, registering handlers. Recursive: handlers of new namespaces run
+     * while it is held. */
+    pthread_mutex_t lock;
     struct map namespaces;
-    struct map parents;    /* in the order they were made */
-    size_t children;       /* namespaces CHILD and PENDING */
-    uint32_t parents_made; /* the number in the next one's name */
-    struct so_handler *on_namespace;
+    struct map parents;     /* in the order they were made */
+    atomic_size_t children; /* namespaces CHILD and PENDING */
+    uint32_t parents_made;  /* the number in the next one's name */
+    struct so_handlers on_namespace;
     uint64_t seed[2];
     struct so_shard *shards; /* one per loop */
     size_t shard_count;
@@ -304,6 +356,19 @@ void so_hub_destroy(struct so_hub *hub);
 /* The memory, once the loops are destroyed, or after so_hub_init() failed. */
 void so_hub_free(struct so_hub *hub);
 
+static inline void so_lock(const struct so_hub *hub)
+{
+    pthread_mutex_lock((pthread_mutex_t *)(uintptr_t)&hub->lock);
+}
+
+static inline void so_unlock(const struct so_hub *hub)
+{
+    pthread_mutex_unlock((pthread_mutex_t *)(uintptr_t)&hub->lock);
+}
+
+/* tour->visit and tour->end are set. */
+void so_tour_begin(struct so_hub *hub, struct so_tour *tour);
+
 /* The shard whose loop the calling thread runs; NULL: none of this hub. */
 struct so_shard *so_here_of_many(const struct so_hub *hub);
 
@@ -324,21 +389,27 @@ so_log(struct so_hub *hub, sio_log_level level, const char *fmt, ...);
 
 /* --- namespace.c --- */
 sio_namespace *so_namespace_get(struct so_hub *hub, const char *name);
+/* Good until the calling loop's next turn; NULL: there is none. */
 sio_namespace *so_namespace_find(const struct so_hub *hub, sio_str name);
+/* The same for a client that joins it, on `shard`: one member more. */
+sio_namespace *so_namespace_enter(struct so_shard *shard, sio_str name);
+void so_namespace_leave(sio_namespace *nsp);
 /* An object of that name that nobody knows of and nothing is in yet. */
 sio_namespace *so_namespace_new(struct so_hub *hub, sio_str name);
 /* Make it one that clients can connect to. */
 int so_namespace_open(sio_namespace *nsp, enum so_kind kind);
 /* Tell those who want to hear of new namespaces. */
 void so_namespace_announce(sio_namespace *nsp);
-/* Forget it: once the last reference is gone so is the object. */
+/* Forget it: once the last reference is gone so is the object. The caller has
+ * the lock. */
 void so_namespace_close(sio_namespace *nsp);
 /* References to the memory: any thread. */
 sio_namespace *so_namespace_ref(sio_namespace *nsp);
 void so_namespace_unref(sio_namespace *nsp);
-/* Each matching socket, of every child when `nsp` is a parent. Returns how
- * many. */
-size_t so_select(const sio_namespace *nsp, const sio_broadcast_options *o,
+/* Each matching socket of the shard, which is the caller's, of every child when
+ * `nsp` is a parent. Returns how many. */
+size_t so_select(const struct so_shard *shard, sio_namespace *nsp,
+                 const sio_broadcast_options *o,
                  void (*fn)(void *user, sio_socket *socket), void *user);
 extern const sio_adapter_ops so_no_adapter;
 
@@ -346,8 +417,9 @@ extern const sio_adapter_ops so_no_adapter;
 
 /* The handlers of an event; else those of what has none. */
 struct so_walk so_event_walk(const sio_namespace *nsp, sio_str event);
-int so_handler_add(struct so_handler **list, void (*fn)(void), void *user);
-void so_handlers_free(struct so_handler *list);
+int so_handler_add(struct so_hub *hub, struct so_handlers *list,
+                   void (*fn)(void), void *user);
+void so_handlers_free(struct so_handlers *list);
 void so_namespace_free_handlers(sio_namespace *nsp);
 
 /* --- dynamic.c: namespaces that rules make --- */
@@ -359,7 +431,7 @@ sio_namespace *so_dynamic_match(struct so_hub *hub, sio_str name, int *r);
 void so_dynamic_connect(struct so_client *client, const struct sp_packet *p);
 /* May this client join one more child? Else it is told. */
 bool so_dynamic_room(struct so_client *client, sio_str name);
-/* A socket has left `nsp`. */
+/* One less is in `nsp`, or keeps it: it may have to go. Any thread. */
 void so_dynamic_left(sio_namespace *nsp);
 void so_rule_free(const struct so_rule *rule);
 sio_namespace *so_of_regex(struct so_hub *hub, const char *regex);
@@ -431,7 +503,9 @@ void so_event_run(struct sio_event *event);
 
 static inline bool so_is_watched(const sio_namespace *nsp)
 {
-    return nsp->watched || (nsp->parent && nsp->parent->watched);
+    return atomic_load_explicit(&nsp->watched, memory_order_relaxed) ||
+           (nsp->parent &&
+            atomic_load_explicit(&nsp->parent->watched, memory_order_relaxed));
 }
 /* The event that so_event_init() has made in `slot`: catch-all listeners,
  * middlewares; then it goes to the batch, waits, or is refused. */
@@ -497,7 +571,8 @@ struct sio_next {
 };
 
 void so_socket_connect(struct so_client *client, const struct sp_packet *p);
-/* A socket that is not let in yet; on failure the client is closed. */
+/* A socket that is not let in yet, of a namespace that it has entered, and
+ * leaves again on failure: then the client is closed. */
 sio_socket *so_socket_new(struct so_client *client, sio_namespace *nsp,
                           sio_str auth);
 sio_next *so_next_new(sio_socket *socket, void (*run)(sio_next *next));
@@ -528,7 +603,7 @@ static inline bool so_drops(struct so_shard *shard,
 {
     if (!is_volatile || eng_takes_volatile(session))
         return false;
-    shard->volatile_dropped++;
+    SO_COUNT(shard->volatile_dropped, 1);
     return true;
 }
 

@@ -42,7 +42,7 @@ static void tell_error(sio_socket *socket, const char *message,
     const struct so_handler *h;
 
     while ((h = so_walk_next(&walk)))
-        ((sio_error_fn)h->fn)(socket, message, data, h->user);
+        SO_FN(sio_error_fn, h)(socket, message, data, h->user);
 }
 
 /* The node behind `it`, where a handler may have ended whatever it likes;
@@ -194,7 +194,7 @@ static bool ask(struct so_decision *d)
 
         next->answered = false;
         next->running = true;
-        ((sio_event_middleware_fn)h->fn)(socket, &d->event, next, h->user);
+        SO_FN(sio_event_middleware_fn, h)(socket, &d->event, next, h->user);
         next->running = false;
         if (!next->answered)
             return false;
@@ -226,7 +226,7 @@ static void resume(sio_next *next)
         if (next->refused) {
             tell_refused(next);
         } else {
-            next->socket->part->shard->events_in++;
+            SO_COUNT(next->socket->part->shard->events_in, 1);
             so_event_run(&d->event);
         }
     }
@@ -269,7 +269,7 @@ void so_incoming(struct so_client *client, struct sio_event *slot)
     const struct so_handler *h;
 
     while ((h = so_walk_next(&walk)))
-        ((sio_event_fn)h->fn)(socket, slot, h->user);
+        SO_FN(sio_event_fn, h)(socket, slot, h->user);
     walk = so_walk_of(socket->part->nsp, event_middlewares);
     if (socket->state != SO_CONNECTED)
         so_event_release(slot);

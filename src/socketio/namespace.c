@@ -56,7 +56,7 @@ static void tell_room(void *self, sio_room_change change, sio_str room,
     const struct so_handler *h;
 
     while ((h = so_walk_next(&walk)))
-        ((sio_room_fn)h->fn)(part->nsp, change, room, id, h->user);
+        SO_FN(sio_room_fn, h)(part->nsp, change, room, id, h->user);
 }
 
 static void init_part(sio_namespace *nsp, struct so_shard *shard)
@@ -89,44 +89,58 @@ sio_namespace *so_namespace_new(struct so_hub *hub, sio_str name)
     memcpy(text, name.p, name.n);
     nsp->name = text;
     map_set_key(&nsp->node, (sio_str){ nsp->name, name.n });
-    map_init(&nsp->events, hub->seed);
     list_init(&nsp->children);
     atomic_init(&nsp->refs, 1);
     atomic_init(&nsp->kept, 0);
-    atomic_init(&nsp->returning, false);
     atomic_init(&nsp->next_ack_id, 0);
     for (size_t i = 0; i < hub->shard_count; i++)
         init_part(nsp, &hub->shards[i]);
     return nsp;
 }
 
+/* Nobody has joined it. */
+static void close_part(struct so_part *part)
+{
+    so_log_close(part);
+    if (part->adapter)
+        part->ops->close(part->adapter);
+    part->ops = &so_no_adapter;
+    part->adapter = NULL;
+}
+
+static int open_part(struct so_part *part)
+{
+    const sio_adapter_ops *ops = part->nsp->hub->adapter;
+
+    part->adapter = ops->open(&part->host);
+    if (!part->adapter)
+        return SIO_E_NOMEM;
+    part->ops = ops;
+    return so_log_open(part);
+}
+
+static void close_parts(sio_namespace *nsp)
+{
+    for (size_t i = 0; i < nsp->hub->shard_count; i++)
+        close_part(&nsp->parts[i]);
+}
+
 int so_namespace_open(sio_namespace *nsp, enum so_kind kind)
 {
     struct so_hub *hub = nsp->hub;
-    void *adapter = NULL;
-    int r;
+    struct map *names = kind == SO_PARENT ? &hub->parents : &hub->namespaces;
+    int r = SIO_OK;
 
-    if (kind != SO_PARENT) {
-        adapter = hub->adapter->open(&nsp->parts->host);
-        if (!adapter)
-            return SIO_E_NOMEM;
-    }
-    r = adapter ? so_log_open(nsp->parts) : SIO_OK;
+    for (size_t i = 0; r == SIO_OK && i < hub->shard_count; i++)
+        if (kind != SO_PARENT)
+            r = open_part(&nsp->parts[i]);
     if (r == SIO_OK)
-        r = map_add(kind == SO_PARENT ? &hub->parents : &hub->namespaces,
-                    &nsp->node, map_key(&nsp->node));
-    if (r < 0) {
-        so_log_close(nsp->parts);
-        if (adapter)
-            hub->adapter->close(adapter);
-        return r;
-    }
-    nsp->kind = kind;
-    if (adapter) {
-        nsp->parts->ops = hub->adapter;
-        nsp->parts->adapter = adapter;
-    }
-    return SIO_OK;
+        r = map_add(names, &nsp->node, map_key(&nsp->node));
+    if (r < 0)
+        close_parts(nsp);
+    else
+        nsp->kind = kind;
+    return r;
 }
 
 static void namespace_free(sio_namespace *nsp)
@@ -149,51 +163,82 @@ void so_namespace_unref(sio_namespace *nsp)
         namespace_free(nsp);
 }
 
-static void last_unref(struct net_deferred *d)
+static void visit_part(struct so_tour *tour, struct so_shard *shard)
 {
-    so_namespace_unref(container_of(d, sio_namespace, cleanup));
+    close_part(so_part_of(container_of(tour, sio_namespace, tour), shard));
 }
 
-/* The hub's own reference goes at the end of the turn: a handler further up the
- * stack may still use the pointer. */
+static void last_unref(struct so_tour *tour)
+{
+    so_namespace_unref(container_of(tour, sio_namespace, tour));
+}
+
+/* Handlers that run now, on any loop, may still use the pointer: each loop
+ * closes its part, then the hub's own reference goes. */
 void so_namespace_close(sio_namespace *nsp)
 {
     struct so_hub *hub = nsp->hub;
-    struct so_part *part = nsp->parts;
 
     if (nsp->kind == SO_STATIC || nsp->kind == SO_CHILD)
         map_remove(&hub->namespaces, &nsp->node);
     else if (nsp->kind == SO_PARENT)
         map_remove(&hub->parents, &nsp->node);
     if (nsp->kind == SO_CHILD || nsp->kind == SO_PENDING)
-        hub->children--;
+        atomic_fetch_sub(&hub->children, 1);
     if (nsp->kind == SO_CHILD)
         list_remove(&nsp->children);
-    so_log_close(part);
-    if (part->adapter)
-        part->ops->close(part->adapter);
-    part->ops = &so_no_adapter;
-    part->adapter = NULL;
     nsp->kind = SO_CLOSED;
-    net_defer(part->shard->loop, &nsp->cleanup, last_unref);
+    nsp->tour.visit = visit_part;
+    nsp->tour.end = last_unref;
+    so_tour_begin(hub, &nsp->tour);
 }
 
 /* --------------------------------------------------------------- look-up -- */
 
-sio_namespace *so_namespace_find(const struct so_hub *hub, sio_str name)
+static sio_namespace *find(const struct so_hub *hub, sio_str name)
 {
     struct map_node *node = map_find(&hub->namespaces, name);
 
     return node ? container_of(node, sio_namespace, node) : NULL;
 }
 
+sio_namespace *so_namespace_find(const struct so_hub *hub, sio_str name)
+{
+    sio_namespace *nsp;
+
+    so_lock(hub);
+    nsp = find(hub, name);
+    so_unlock(hub);
+    return nsp;
+}
+
+sio_namespace *so_namespace_enter(struct so_shard *shard, sio_str name)
+{
+    sio_namespace *nsp;
+
+    so_lock(shard->hub);
+    nsp = find(shard->hub, name);
+    if (nsp && nsp->maker && nsp->maker != shard)
+        nsp = NULL; /* a moment too early */
+    if (nsp)
+        atomic_fetch_add(&nsp->members, 1);
+    so_unlock(shard->hub);
+    return nsp;
+}
+
+void so_namespace_leave(sio_namespace *nsp)
+{
+    atomic_fetch_sub(&nsp->members, 1);
+    so_dynamic_left(nsp);
+}
+
 static void tell_new(sio_namespace *nsp)
 {
-    struct so_walk walk = so_walk_both(nsp->hub->on_namespace, NULL);
+    struct so_walk walk = so_walk_both(so_first(&nsp->hub->on_namespace), NULL);
     const struct so_handler *h;
 
     while ((h = so_walk_next(&walk)))
-        ((sio_new_namespace_fn)h->fn)(nsp, h->user);
+        SO_FN(sio_new_namespace_fn, h)(nsp, h->user);
 }
 
 void so_namespace_announce(sio_namespace *nsp)
@@ -202,10 +247,31 @@ void so_namespace_announce(sio_namespace *nsp)
         tell_new(nsp);
 }
 
-/* `name` has its "/". */
+static void reveal(struct net_deferred *d)
+{
+    sio_namespace *nsp = container_of(d, sio_namespace, reveal);
+
+    atomic_store(&nsp->maker, NULL);
+    so_namespace_unref(nsp);
+}
+
+/* Within a handler on one of several loops: its next lines register handlers.
+ */
+static void hide(sio_namespace *nsp)
+{
+    struct so_shard *here = so_here(nsp->hub);
+
+    if (nsp->hub->shard_count == 1 || !here || !here->loop->running)
+        return;
+    atomic_store(&nsp->maker, here);
+    so_namespace_ref(nsp);
+    net_defer(here->loop, &nsp->reveal, reveal);
+}
+
+/* `name` has its "/"; the lock is held. */
 static sio_namespace *get(struct so_hub *hub, sio_str name)
 {
-    sio_namespace *nsp = so_namespace_find(hub, name);
+    sio_namespace *nsp = find(hub, name);
     int r = SIO_OK;
 
     if (!nsp)
@@ -219,7 +285,18 @@ static sio_namespace *get(struct so_hub *hub, sio_str name)
         so_namespace_unref(nsp);
         return NULL;
     }
+    hide(nsp);
     so_namespace_announce(nsp);
+    return nsp;
+}
+
+static sio_namespace *get_locked(struct so_hub *hub, sio_str name)
+{
+    sio_namespace *nsp;
+
+    so_lock(hub);
+    nsp = get(hub, name);
+    so_unlock(hub);
     return nsp;
 }
 
@@ -230,13 +307,13 @@ sio_namespace *so_namespace_get(struct so_hub *hub, const char *name)
     char *full;
 
     if (bare.n && bare.p[0] == '/')
-        return get(hub, bare);
+        return get_locked(hub, bare);
     full = malloc(bare.n + 2);
     if (!full)
         return NULL;
     full[0] = '/';
     memcpy(full + 1, bare.p, bare.n + 1);
-    nsp = get(hub, (sio_str){ full, bare.n + 1 });
+    nsp = get_locked(hub, (sio_str){ full, bare.n + 1 });
     free(full);
     return nsp;
 }
@@ -246,26 +323,44 @@ const char *sio_namespace_name(const sio_namespace *nsp)
     return nsp->name;
 }
 
-size_t sio_socket_count(const sio_namespace *nsp)
+static size_t count_own(const sio_namespace *nsp)
 {
-    size_t n = nsp->parts->socket_count;
-    const struct list *head = &nsp->children;
+    size_t n = 0;
 
-    if (nsp->kind == SO_PARENT)
-        for (struct list *it = head->next; it != head; it = it->next)
-            n += container_of(it, sio_namespace, children)->parts->socket_count;
+    for (size_t i = 0; i < nsp->hub->shard_count; i++)
+        n += atomic_load_explicit(&nsp->parts[i].socket_count,
+                                  memory_order_relaxed);
     return n;
 }
 
-size_t so_select(const sio_namespace *nsp, const sio_broadcast_options *o,
-                 void (*fn)(void *user, sio_socket *socket), void *user)
+size_t sio_socket_count(const sio_namespace *nsp)
 {
     const struct list *head = &nsp->children;
+    size_t n = count_own(nsp);
+
+    if (!nsp->rule)
+        return n;
+    so_lock(nsp->hub);
+    for (struct list *it = head->next; it != head; it = it->next)
+        n += count_own(container_of(it, sio_namespace, children));
+    so_unlock(nsp->hub);
+    return n;
+}
+
+size_t so_select(const struct so_shard *shard, sio_namespace *nsp,
+                 const sio_broadcast_options *o,
+                 void (*fn)(void *user, sio_socket *socket), void *user)
+{
+    const struct so_part *part = so_part_of(nsp, shard);
+    struct list *head = &nsp->children;
     size_t n = 0;
 
-    if (nsp->kind != SO_PARENT)
-        return nsp->parts->ops->select(nsp->parts->adapter, o, fn, user);
+    if (!nsp->rule)
+        return part->ops->select(part->adapter, o, fn, user);
+    so_lock(nsp->hub);
     for (struct list *it = head->next; it != head; it = it->next)
-        n += so_select(container_of(it, sio_namespace, children), o, fn, user);
+        n += so_select(shard, container_of(it, sio_namespace, children), o, fn,
+                       user);
+    so_unlock(nsp->hub);
     return n;
 }

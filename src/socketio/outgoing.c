@@ -63,7 +63,7 @@ static void tell(sio_socket *socket, struct sio_event *event)
 
     event->socket = socket;
     while ((h = so_walk_next(&walk)))
-        ((sio_event_fn)h->fn)(socket, event, h->user);
+        SO_FN(sio_event_fn, h)(socket, event, h->user);
 }
 
 int so_tell_outgoing(sio_socket *socket, const struct sp_message *m)

@@ -37,5 +37,5 @@ void so_count_left(struct so_shard *shard, const char *reason)
 {
     for (size_t i = 0; i < SO_REASONS; i++)
         if (strcmp(reason, names[i]) == 0)
-            shard->left[i]++;
+            SO_COUNT(shard->left[i], 1);
 }

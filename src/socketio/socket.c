@@ -71,6 +71,7 @@ sio_socket *so_socket_new(struct so_client *client, sio_namespace *nsp,
     sio_socket *socket = calloc(1, sizeof *socket + id_len + 1);
 
     if (!socket) {
+        so_namespace_leave(nsp);
         so_client_violation(client, "out of memory");
         return NULL;
     }
@@ -85,12 +86,13 @@ sio_socket *so_socket_new(struct so_client *client, sio_namespace *nsp,
     list_init(&socket->node);
     if (copy_auth(socket, auth) < 0 || make_id(socket) < 0 ||
         so_resume_begin(socket) < 0) {
+        so_namespace_leave(nsp);
         socket_free(socket);
         so_client_violation(client, "out of memory");
         return NULL;
     }
     list_append(&client->sockets, &socket->node);
-    nsp->members++;
+    SO_COUNT(socket->part->members, 1);
     return socket;
 }
 
@@ -121,7 +123,7 @@ static void tell(struct so_walk walk, sio_socket *socket, const char *reason)
     const struct so_handler *h;
 
     while ((h = so_walk_next(&walk)))
-        ((sio_disconnect_fn)h->fn)(socket, reason, h->user);
+        SO_FN(sio_disconnect_fn, h)(socket, reason, h->user);
 }
 
 void so_socket_leave(sio_socket *socket, const char *reason)
@@ -145,15 +147,15 @@ void so_socket_leave(sio_socket *socket, const char *reason)
     if (slot)
         part->ops->remove(part->adapter, slot);
     if (was_connected) {
-        part->socket_count--;
-        part->shard->socket_count--;
+        SO_COUNT(part->socket_count, -1);
+        SO_COUNT(part->shard->socket_count, -1);
         so_count_left(part->shard, reason);
         tell(so_walk_of(nsp, on_disconnect), socket, reason);
     }
     socket->client = NULL;
     so_acks_abandon(socket);
-    nsp->members--;
-    so_dynamic_left(nsp);
+    SO_COUNT(part->members, -1);
+    so_namespace_leave(nsp);
     net_defer(part->shard->loop, &socket->cleanup, last_release);
 }
 
@@ -247,7 +249,7 @@ void so_socket_send(sio_socket *socket, sio_packet *packet, unsigned flags)
     if (!session ||
         so_drops(socket->part->shard, session, flags & SIO_FLAG_VOLATILE))
         return;
-    socket->part->shard->events_out++;
+    SO_COUNT(socket->part->shard->events_out, 1);
     eng_send_packet(session, packet, !(flags & SIO_FLAG_NO_COMPRESS));
 }
 

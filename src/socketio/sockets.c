@@ -40,7 +40,9 @@ static int select_sockets(const sio_target *target, struct selection *s)
 
     *s = (struct selection){ 0 };
     so_target_options(target, &o, rooms);
-    s->cap = target->socket ? 1 : so_select(target->nsp, &o, NULL, NULL);
+    s->cap = target->socket ? 1
+                            : so_select(so_here(target->nsp->hub), target->nsp,
+                                        &o, NULL, NULL);
     if (s->cap == 0)
         return SIO_OK;
     s->sockets = malloc(s->cap * sizeof *s->sockets);
@@ -49,7 +51,7 @@ static int select_sockets(const sio_target *target, struct selection *s)
     if (target->socket)
         collect(s, target->socket);
     else
-        so_select(target->nsp, &o, collect, s);
+        so_select(so_here(target->nsp->hub), target->nsp, &o, collect, s);
     return SIO_OK;
 }
 
