@@ -59,6 +59,33 @@ int eng_init(struct engine *e, struct net_loop *loop,
     return SIO_OK;
 }
 
+/* Behind the 16 random characters; those behind it still count. */
+#define HOME_AT 16
+
+static const char homes[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx"
+                            "yz0123456789-_";
+
+void eng_set_home(struct engine *e, unsigned home)
+{
+    e->home = homes[home];
+}
+
+int eng_home_of(const char *sid)
+{
+    const char *at = sid[HOME_AT] ? strchr(homes, sid[HOME_AT]) : NULL;
+
+    return at ? (int)(at - homes) : -1;
+}
+
+int engine_make_sid(struct engine *e, char sid[ENG_SID_LEN + 1])
+{
+    int r = net_random_id(sid, &e->sid_counter);
+
+    if (e->home)
+        sid[HOME_AT] = e->home;
+    return r;
+}
+
 void eng_refuse_new(struct engine *e)
 {
     e->refuses_new = true;

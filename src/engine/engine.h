@@ -154,6 +154,7 @@ struct engine {
     struct net_timer_queue pings, pongs, upgrades, noops, poll_closes;
     struct net_timer_queue silences; /* of Engine.IO 3, whose clients ping */
     uint32_t sid_counter;
+    char home; /* stands in every session id; 0: nothing does */
     bool shut;
     bool refuses_new;
     size_t buffered; /* bytes that wait for polls */
@@ -167,6 +168,12 @@ struct engine {
 int eng_init(struct engine *e, struct net_loop *loop,
              const struct eng_options *options, const struct eng_ops *ops,
              void *self);
+
+/* Of several engines, each on a loop of its own, this is number `home` (0 to
+ * 63): its session ids say so. Before the first session. */
+void eng_set_home(struct engine *e, unsigned home);
+/* The number in such an id, ENG_SID_LEN characters; -1: it is none. */
+int eng_home_of(const char *sid);
 
 /* Refuse new sessions; those that are there go on. */
 void eng_refuse_new(struct engine *e);

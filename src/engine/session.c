@@ -18,7 +18,7 @@
 static int set_sid(struct eng_session *s, sio_str sid)
 {
     if (!sid.p)
-        return net_random_id(s->sid, &s->engine->sid_counter);
+        return engine_make_sid(s->engine, s->sid);
     memcpy(s->sid, sid.p, sid.n);
     s->sid[sid.n] = 0;
     return SIO_OK;

@@ -159,6 +159,8 @@ void upgrade_timed_out(struct net_timer *timer);
 void upgrade_noop(struct net_timer *timer);
 
 /* --- engine.c --- */
+/* A new session id. SIO_OK or SIO_E_SYS. */
+int engine_make_sid(struct engine *e, char sid[ENG_SID_LEN + 1]);
 /* Is it an upgrade, and are we willing? */
 bool engine_is_upgrade(const struct engine *e, const struct http_request *r);
 /* A request under the path that no middleware has answered. */

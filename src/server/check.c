@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "protocol/base/utf8.h"
+#include "src/server/loops.h"
 #include "src/server/options.h"
 
 #include <unistd.h>
@@ -238,6 +239,21 @@ static const char *check_parser(const sio_options *o)
     return NULL;
 }
 
+static const char *check_loops(const sio_options *o)
+{
+    if (o->loops > LOOPS_MAX)
+        return "loops: at most 64";
+    if (o->loops == 1 || options_loops(o) == 1)
+        return NULL;
+    if (o->event_base)
+        return "loops: one on an event_base of the program's";
+    if (o->generate_id)
+        return "generate_id: with one loop only, since an id says which it is";
+    if (o->connection_state_recovery)
+        return "connection_state_recovery: with one loop only so far";
+    return NULL;
+}
+
 static const char *check_rest(const sio_options *o)
 {
     const unsigned all = SIO_TRANSPORT_POLLING | SIO_TRANSPORT_WEBSOCKET;
@@ -248,8 +264,6 @@ static const char *check_rest(const sio_options *o)
         return "unmatched_status: 400 to 599";
     if (o->forwarded > SIO_FORWARDED_RFC7239)
         return "forwarded: SIO_FORWARDED_ANY, _X or _RFC7239";
-    if (o->loops != 1)
-        return "loops: only one loop is supported so far";
     if (o->initial_packet &&
         !utf8_valid(o->initial_packet, strlen(o->initial_packet)))
         return "initial_packet: must be valid UTF-8";
@@ -267,8 +281,8 @@ static const char *check_rest(const sio_options *o)
 const char *options_check(const sio_options *o)
 {
     static const char *(*const checks[])(const sio_options *o) = {
-        check_path,   check_times,   check_sizes,  check_cors,
-        check_cookie, check_deflate, check_parser, check_rest,
+        check_path,    check_times,  check_sizes, check_cors, check_cookie,
+        check_deflate, check_parser, check_loops, check_rest,
     };
 
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {

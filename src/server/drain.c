@@ -14,23 +14,37 @@
 
 #include "src/net/random.h"
 
-static size_t sessions_left(const sio_server *server)
+static struct server_loop *loop_of(struct drain *d)
 {
-    return map_count(&server->hub.shards->engine.sessions) +
-           engines_sessions(server);
+    return container_of(d, struct server_loop, drain);
+}
+
+/* Main has what is not Socket.IO, too. */
+static size_t sessions_left(const struct server_loop *l)
+{
+    return map_count(&server_loop_shard(l)->engine.sessions) +
+           (l->index == 0 ? engines_sessions(l->server) : 0);
+}
+
+static bool any_left(const struct server_loop *l)
+{
+    return sessions_left(l) || (l->index == 0 && endpoints_any_open(l->server));
 }
 
 /* False: whoever is left is in the middle of something. */
-static bool close_one(sio_server *server)
+static bool close_one(struct server_loop *l)
 {
-    return eng_close_oldest(&server->hub.shards->engine) ||
-           engines_close_oldest(server) || endpoints_close_oldest(server);
+    return eng_close_oldest(&server_loop_shard(l)->engine) ||
+           (l->index == 0 && (engines_close_oldest(l->server) ||
+                              endpoints_close_oldest(l->server)));
 }
 
 /* When the next one is due: at a random moment of its slot. */
-static void choose_next(struct drain *d)
+static void choose_next(struct server_loop *l)
 {
-    uint64_t slot = ((uint64_t)d->ms << 16) / d->clients; /* ms / 65536 */
+    struct drain *d = &l->drain;
+    uint64_t slot =
+        ((uint64_t)l->server->drain_ms << 16) / d->clients; /* ms / 65536 */
     uint16_t moment;
 
     if (net_random(&moment, sizeof moment) < 0)
@@ -39,79 +53,113 @@ static void choose_next(struct drain *d)
         d->begin_ms + ((slot * d->closed + (slot * moment >> 16)) >> 16);
 }
 
-static void close_due(sio_server *server)
+static void close_due(struct server_loop *l)
 {
-    struct drain *d = &server->drain;
+    struct drain *d = &l->drain;
 
-    while (d->closed < d->clients && d->next_ms <= server->loop.now_ms &&
-           close_one(server)) {
+    while (d->closed < d->clients && d->next_ms <= l->loop.now_ms &&
+           close_one(l)) {
         d->closed++;
-        choose_next(d);
+        choose_next(l);
     }
+}
+
+static bool all_done(sio_server *server)
+{
+    for (size_t i = 0; i < server->loop_count; i++)
+        if (!atomic_load(&server_loop_at(server, i)->drain.done))
+            return false;
+    return true;
+}
+
+/* How long until something is due; main looks after the others, too. */
+static uint64_t next_look(const struct server_loop *l)
+{
+    const struct drain *d = &l->drain;
+    uint64_t now = l->loop.now_ms, end = d->begin_ms + l->server->drain_ms;
+    uint64_t wait = DRAIN_LOOK_MS;
+
+    if (d->next_ms > now && d->next_ms - now < wait)
+        wait = d->next_ms - now;
+    if (end > now && end - now < wait)
+        wait = end - now;
+    return wait;
 }
 
 static void drain_look(struct net_alarm *alarm)
 {
     struct drain *d = container_of(alarm, struct drain, alarm);
-    sio_server *server = container_of(d, sio_server, drain);
-    uint64_t now = server->loop.now_ms, wait = DRAIN_LOOK_MS;
+    struct server_loop *l = loop_of(d);
+    bool over = l->loop.now_ms >= d->begin_ms + l->server->drain_ms;
 
-    close_due(server);
-    if (now >= d->begin_ms + d->ms ||
-        (sessions_left(server) == 0 && !endpoints_any_open(server))) {
-        server_stop(server);
-        return;
+    close_due(l);
+    if (over || !any_left(l))
+        atomic_store(&d->done, true);
+    if (l->index == 0 && (over || all_done(l->server)))
+        server_stop(l->server);
+    else if ((l->index == 0 || !d->done) &&
+             net_alarm_start(&l->loop, alarm, next_look(l)) < 0) {
+        atomic_store(&d->done, true);
+        if (l->index == 0)
+            server_stop(l->server);
     }
-    if (d->next_ms > now && d->next_ms - now < wait)
-        wait = d->next_ms - now;
-    if (d->begin_ms + d->ms - now < wait)
-        wait = d->begin_ms + d->ms - now;
-    if (net_alarm_start(&server->loop, alarm, wait) < 0)
-        server_stop(server);
 }
 
-static void drain_begin(struct net_mail *mail)
+/* Each loop its own clients. */
+static void drain_here(struct net_mail *mail)
 {
     struct drain *d = container_of(mail, struct drain, mail);
-    sio_server *server = container_of(d, sio_server, drain);
+    struct server_loop *l = loop_of(d);
+
+    d->begin_ms = l->loop.now_ms;
+    d->clients =
+        sessions_left(l) + (l->index == 0 ? endpoints_open(l->server) : 0);
+    d->closed = 0;
+    eng_refuse_new(&server_loop_shard(l)->engine);
+    server_log(l->server, SIO_LOG_INFO, "draining %zu clients over %u ms",
+               d->clients, (unsigned)l->server->drain_ms);
+    if (d->clients)
+        choose_next(l);
+    drain_look(&d->alarm);
+}
+
+void drain_begin(struct net_mail *mail)
+{
+    sio_server *server = container_of(mail, sio_server, drain_mail);
 
     if (server->stopping)
         return;
-    d->begin_ms = server->loop.now_ms;
-    d->clients = sessions_left(server) + endpoints_open(server);
-    server_log(server, SIO_LOG_INFO, "draining %zu clients over %u ms",
-               d->clients, (unsigned)d->ms);
     if (!server->options.drain_listens)
         listeners_close(server);
-    eng_refuse_new(&server->hub.shards->engine);
     engines_refuse_new(server);
-    if (d->clients)
-        choose_next(d);
-    drain_look(&d->alarm);
+    for (size_t i = 1; i < server->loop_count; i++)
+        net_post(&server_loop_at(server, i)->loop,
+                 &server_loop_at(server, i)->drain.mail);
+    drain_here(&server->main.drain.mail);
 }
 
 void drain_init(struct drain *d)
 {
-    d->mail.run = drain_begin;
+    d->mail.run = drain_here;
     net_alarm_init(&d->alarm, drain_look);
 }
 
 void drain_reset(struct drain *d)
 {
-    atomic_store(&d->begun, false);
+    atomic_store(&d->done, false);
     d->clients = d->closed = 0;
 }
 
 void sio_drain(sio_server *server, uint32_t ms)
 {
-    if (atomic_exchange(&server->drain.begun, true))
+    if (atomic_exchange(&server->drain_begun, true))
         return;
-    server->drain.ms = ms;
-    net_post(&server->loop, &server->drain.mail);
+    server->drain_ms = ms;
+    net_post(&server->main.loop, &server->drain_mail);
 }
 
 bool sio_draining(const sio_server *server)
 {
-    return atomic_load(&server->drain.begun) ||
+    return atomic_load(&server->drain_begun) ||
            atomic_load(&server->stop_posted);
 }

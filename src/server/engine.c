@@ -198,7 +198,7 @@ sio_engine *sio_engine_new(sio_server *server, const sio_options *options,
     }
     e->patterns = eng.cors.patterns;
     eng.log_level = server_log_level(server);
-    if (eng_init(&e->engine, &server->loop, &eng, &e->ops, e) < 0)
+    if (eng_init(&e->engine, &server->main.loop, &eng, &e->ops, e) < 0)
         goto fail;
     list_append(&server->engines, &e->node);
     return e;

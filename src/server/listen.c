@@ -32,62 +32,111 @@ struct listening {
 /* ------------------------------------------------------------- accepting -- */
 
 /* A flood of connections must not become a flood of lines. */
-static void log_turned_away(sio_server *server, const char *address,
-                            const char *why)
+static void log_turned_away(sio_server *server, uint64_t now,
+                            const char *address, const char *why)
 {
     struct log_budget *budget = &server->dropped_log;
-    uint64_t now = server->loop.now_ms;
+    uint64_t before = budget->dropped;
 
     if (now < budget->next_ms) {
         budget->dropped++;
         return;
     }
-    if (budget->dropped)
+    budget->next_ms = now + LOG_PAUSE_MS;
+    budget->dropped = 0;
+    if (before)
         server_log(server, SIO_LOG_WARN,
                    "connection of %s closed: %s (and %" PRIu64 " more before)",
-                   address, why, budget->dropped);
+                   address, why, before);
     else
         server_log(server, SIO_LOG_WARN, "connection of %s closed: %s", address,
                    why);
-    budget->next_ms = now + LOG_PAUSE_MS;
-    budget->dropped = 0;
 }
 
-static void turned_away(sio_server *server, const struct net_address *peer,
-                        const char *why)
+static void turned_away(const struct server_loop *l,
+                        const struct net_address *peer, const char *why)
 {
+    sio_server *server = l->server;
     char address[NET_ADDRESS_TEXT];
 
     net_address_text(peer, address);
+    pthread_mutex_lock(&server->dropped_lock);
     server->dropped++;
-    log_turned_away(server, address, why);
+    log_turned_away(server, l->loop.now_ms, address, why);
+    pthread_mutex_unlock(&server->dropped_lock);
 }
 
 static bool is_full(sio_server *server)
 {
-    return net_limits_full(&server->limits, server->loop.waiting_count);
+    return net_limits_full(&server->limits, server->main.loop.waiting_count);
 }
 
-/* Whom the connection is from is known: it is HTTP's. */
-static void on_known(void *self, int fd, const struct net_address *client)
+/* Whom the connection is from is known: it is HTTP's of this loop. */
+static void begin(struct server_loop *l, int fd,
+                  const struct net_address *client, sio_tls *tls)
 {
-    struct listening *e = self;
-    sio_server *server = e->server;
-    bool full = is_full(server);
-    int r = http_accept_tls(&server->http, fd, client, e->tls);
+    bool full = is_full(l->server);
+    int r = http_accept_tls(&l->http, fd, client, tls);
 
     if (r == SIO_E_LIMIT)
-        turned_away(server, client,
+        turned_away(l, client,
                     full ? "max_connections is reached"
                          : "max_connections_per_address is reached");
     else if (r < 0)
-        server_log(server, SIO_LOG_ERROR, "connection dropped: out of memory");
+        server_log(l->server, SIO_LOG_ERROR,
+                   "connection dropped: out of memory");
+}
+
+/* On its way from main to another loop. */
+struct arrival {
+    struct net_mail mail;
+    struct server_loop *to;
+    int fd;
+    struct net_address client;
+    sio_tls *tls; /* referenced, or NULL */
+};
+
+static void on_arrival(struct net_mail *mail)
+{
+    struct arrival *a = container_of(mail, struct arrival, mail);
+
+    if (a->to->http.closed || atomic_load(&a->to->stopped))
+        close(a->fd);
+    else
+        begin(a->to, a->fd, &a->client, a->tls);
+    sio_tls_free(a->tls);
+    free(a);
+}
+
+static void on_known(void *self, int fd, const struct net_address *client)
+{
+    struct listening *e = self;
+    struct server_loop *to = server_loop_next(e->server);
+    struct arrival *a;
+
+    if (to->index == 0) {
+        begin(to, fd, client, e->tls);
+        return;
+    }
+    a = malloc(sizeof *a);
+    if (!a) {
+        close(fd);
+        server_log(e->server, SIO_LOG_ERROR,
+                   "connection dropped: out of memory");
+        return;
+    }
+    *a = (struct arrival){ .mail = { NULL, on_arrival },
+                           .to = to,
+                           .fd = fd,
+                           .client = *client,
+                           .tls = e->tls ? net_tls_ref(e->tls) : NULL };
+    net_post(&to->loop, &a->mail);
 }
 
 static void on_no_header(void *self, const struct net_address *peer,
                          const char *why)
 {
-    turned_away(((struct listening *)self)->server, peer, why);
+    turned_away(&((struct listening *)self)->server->main, peer, why);
 }
 
 static const struct net_proxy_ops proxy_ops = {
@@ -110,7 +159,7 @@ static void await_header(struct listening *e, int fd,
         return;
     close(fd);
     if (why)
-        turned_away(server, peer, why);
+        turned_away(&server->main, peer, why);
     else
         server_log(server, SIO_LOG_ERROR, "connection dropped: out of memory");
 }
@@ -190,7 +239,7 @@ static int prepare_proxies(sio_server *server)
     server->proxies = malloc(sizeof *server->proxies);
     if (!server->proxies)
         return SIO_E_NOMEM;
-    net_proxies_init(server->proxies, &server->loop, &proxy_ops);
+    net_proxies_init(server->proxies, &server->main.loop, &proxy_ops);
     return SIO_OK;
 }
 
@@ -205,7 +254,8 @@ static int bind_one(struct listening *e, const char *address,
         *why = "already listening on that descriptor";
         return SIO_E_STATE;
     }
-    return net_listen(&server->loop, address, &how, &ops, e, &e->listener, why);
+    return net_listen(&server->main.loop, address, &how, &ops, e, &e->listener,
+                      why);
 }
 
 static int open_one(sio_server *server, const char *address,

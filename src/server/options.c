@@ -6,6 +6,8 @@
  */
 #include "src/server/options.h"
 
+#include "src/server/loops.h"
+
 #include <sio/version.h>
 
 #include "src/http/cookie.h"
@@ -13,6 +15,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <unistd.h>
 
 void sio_options_init_sized(sio_options *options, size_t size)
 {
@@ -72,6 +75,15 @@ bool options_read(sio_options *out, const sio_options *given)
     memcpy(out, given, given->size < known ? given->size : known);
     out->size = known;
     return true;
+}
+
+size_t options_loops(const sio_options *o)
+{
+    long cores = o->loops ? (long)o->loops : sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (cores < 1)
+        cores = 1;
+    return cores > LOOPS_MAX ? LOOPS_MAX : (size_t)cores;
 }
 
 /* --------------------------------------------------------- for the engine --

@@ -19,6 +19,9 @@ bool options_read(sio_options *out, const sio_options *given);
 /* NULL, or what is wrong: "field: what it must be". */
 const char *options_check(const sio_options *options);
 
+/* How many loops it is to have. */
+size_t options_loops(const sio_options *options);
+
 /* As the cookie spells them, whatever the case of letters; NULL: none such. */
 const char *options_priority(const char *given);
 const char *options_same_site(const char *given);

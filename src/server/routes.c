@@ -161,7 +161,7 @@ static void on_answer_mail(struct net_mail *mail)
 int sio_http_respond(sio_http_request *request, int status,
                      const char *content_type, const void *body, size_t n)
 {
-    struct net_loop *loop = &request->server->loop;
+    struct net_loop *loop = &request->server->main.loop;
     int r = SIO_OK;
 
     if (!http_answer_valid(status, content_type)) {

@@ -21,8 +21,11 @@ static void log_line(void *self, sio_log_level level, const char *message)
 {
     sio_server *server = self;
 
-    if (server->options.log && level <= server->options.log_level)
-        server->options.log(server->options.log_user, level, message);
+    if (!server->options.log || level > server->options.log_level)
+        return;
+    pthread_mutex_lock(&server->log_lock); /* a line of one thread at a time */
+    server->options.log(server->options.log_user, level, message);
+    pthread_mutex_unlock(&server->log_lock);
 }
 
 int server_log_level(const sio_server *server)
@@ -99,49 +102,25 @@ static bool serve_files(sio_server *server, struct http_exchange *ex)
     return false;
 }
 
-static void on_request(void *self, struct http_exchange *ex)
+void server_on_request(struct server_loop *l, struct http_exchange *ex)
 {
-    sio_server *server = self;
+    sio_server *server = l->server;
 
-    if (bundle_handle(server, ex) ||
-        eng_handle(&server->hub.shards->engine, ex) ||
-        engines_handle(server, ex) || endpoints_handle(server, ex) ||
-        routes_handle(server, ex) || serve_files(server, ex) ||
-        strays_handle(server, ex))
+    if (l->index == 0 && bundle_handle(server, ex))
+        return;
+    if (eng_handle(&server_loop_shard(l)->engine, ex))
+        return;
+    if (l->index == 0 &&
+        (engines_handle(server, ex) || endpoints_handle(server, ex) ||
+         routes_handle(server, ex) || serve_files(server, ex) ||
+         strays_handle(server, ex)))
         return;
     answer_unmatched(server, ex);
 }
 
-static void on_refused(void *self, const struct net_address *peer, int status,
-                       const char *why)
-{
-    char address[NET_ADDRESS_TEXT];
-
-    ((sio_server *)self)->bad_requests++;
-    net_address_text(peer, address);
-    server_log(self, SIO_LOG_WARN, "request of %s refused with %d: %s", address,
-               status, why);
-}
-
-static void on_tls_failed(void *self, const struct net_address *peer,
-                          bool handshake, const char *why)
-{
-    char address[NET_ADDRESS_TEXT];
-
-    net_address_text(peer, address);
-    server_log(self, SIO_LOG_WARN, "TLS%s of %s failed: %s",
-               handshake ? " handshake" : "", address, why);
-}
-
-static const struct http_server_ops http_ops = {
-    .on_request = on_request,
-    .on_refused = on_refused,
-};
-
 /* -------------------------------------------------------------- building -- */
 
 static void stop_now(struct net_mail *mail);
-static void stop_look(struct net_alarm *alarm);
 
 static size_t max_unfinished(const sio_options *o, size_t least)
 {
@@ -161,17 +140,61 @@ static int limit_connections(sio_server *server)
     server->limits.max_per_address =
         server->options.max_connections_per_address;
     server->limits.exempt = &server->trusted;
-    server->loop.limits = &server->limits;
     return r;
 }
 
-static int init_layers(sio_server *server, const struct eng_options *eng,
-                       uint64_t (*clock)(void *self), void *clock_self)
+static struct http_config http_config_of(const sio_server *server)
 {
     const sio_options *o = &server->options;
-    struct net_loop_config loop_config = { .base = o->event_base,
-                                           .clock = clock,
-                                           .clock_self = clock_self };
+    struct http_config http;
+
+    http_config_defaults(&http);
+    http.max_queued = o->max_buffered_amount;
+    http.max_unfinished =
+        max_unfinished(o, http.max_unfinished) / server->loop_count;
+    http.keep_alive_ms = o->keep_alive_timeout_ms;
+    http.trusted = server->trusted.count ? &server->trusted : NULL;
+    http.forwarded = (enum http_forwarded)o->forwarded;
+    return http;
+}
+
+/* The first `count` are there. */
+static void destroy_loops(sio_server *server, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        http_server_close(&server_loop_at(server, i)->http);
+    for (size_t i = 0; i < count; i++)
+        server_loop_destroy(server_loop_at(server, i));
+}
+
+static int init_loops(sio_server *server, uint64_t (*clock)(void *self),
+                      void *clock_self)
+{
+    struct net_loop_config config = { .base = server->options.event_base,
+                                      .clock = clock,
+                                      .clock_self = clock_self };
+    struct http_config http = http_config_of(server);
+    int r = SIO_OK;
+
+    if (server->loop_count > 1) {
+        server->others = calloc(server->loop_count - 1, sizeof *server->others);
+        if (!server->others)
+            return SIO_E_NOMEM;
+    }
+    for (size_t i = 0; i < server->loop_count; i++) {
+        r = server_loop_init(server_loop_at(server, i), server, i, &config,
+                             &http);
+        if (r < 0) {
+            destroy_loops(server, i);
+            return r;
+        }
+    }
+    return r;
+}
+
+static int init_hub(sio_server *server, const struct eng_options *eng)
+{
+    const sio_options *o = &server->options;
     struct so_options so = {
         .connect_timeout_ms =
             o->connect_timeout_ms ? o->connect_timeout_ms : 45000,
@@ -186,37 +209,39 @@ static int init_layers(sio_server *server, const struct eng_options *eng,
         .max_client_children = o->max_dynamic_namespaces_per_client,
         .parser = o->parser,
     };
-    struct net_loop *loop = &server->loop;
-    struct http_config http;
-    int r = net_loop_init(&server->loop, &loop_config);
+    struct net_loop *loops[LOOPS_MAX];
+    int r;
 
+    for (size_t i = 0; i < server->loop_count; i++)
+        loops[i] = &server_loop_at(server, i)->loop;
+    r = so_hub_init(&server->hub, loops, server->loop_count, &so, eng,
+                    sio_memory_adapter());
     if (r < 0)
         return r;
-    r = limit_connections(server);
-    if (r < 0)
-        goto no_http;
-    server->loop.on_tls_failed = on_tls_failed;
-    server->loop.tls_self = server;
-    http_config_defaults(&http);
-    http.max_queued = o->max_buffered_amount;
-    http.max_unfinished = max_unfinished(o, http.max_unfinished);
-    http.keep_alive_ms = o->keep_alive_timeout_ms;
-    http.trusted = server->trusted.count ? &server->trusted : NULL;
-    http.forwarded = (enum http_forwarded)o->forwarded;
-    r = http_server_init(&server->http, &server->loop, &http, &http_ops,
-                         server);
-    if (r < 0)
-        goto no_http;
-    r = so_hub_init(&server->hub, &loop, 1, &so, eng, sio_memory_adapter());
-    if (r < 0)
-        goto no_hub;
     server->hub.log = log_line;
     server->hub.log_self = server;
+    for (size_t i = 0; i < server->loop_count; i++) {
+        struct engine *e = &server->hub.shards[i].engine;
+
+        e->options.http = &server_loop_at(server, i)->http;
+        if (server->loop_count > 1)
+            eng_set_home(e, (unsigned)i);
+    }
     return SIO_OK;
-no_hub:
-    http_server_close(&server->http);
-no_http:
-    net_loop_destroy(&server->loop);
+}
+
+static int init_layers(sio_server *server, const struct eng_options *eng,
+                       uint64_t (*clock)(void *self), void *clock_self)
+{
+    int r = limit_connections(server);
+
+    if (r == SIO_OK)
+        r = init_loops(server, clock, clock_self);
+    if (r < 0)
+        return r;
+    r = init_hub(server, eng);
+    if (r < 0)
+        destroy_loops(server, server->loop_count);
     return r;
 }
 
@@ -227,6 +252,10 @@ static void free_copies(sio_server *server)
     http_bundle_close(&server->bundle);
     so_hub_free(&server->hub);
     net_networks_free(&server->trusted);
+    net_limits_destroy(&server->limits);
+    pthread_mutex_destroy(&server->dropped_lock);
+    pthread_mutex_destroy(&server->log_lock);
+    free(server->others);
     free(server);
 }
 
@@ -245,6 +274,8 @@ sio_server *server_new(const sio_options *options,
 
     if (!server)
         return NULL;
+    pthread_mutex_init(&server->log_lock, NULL);
+    pthread_mutex_init(&server->dropped_lock, NULL);
     wrong = options_read(&server->options, options)
                 ? options_check(&server->options)
                 : "size: sio_options_init() comes first";
@@ -253,6 +284,7 @@ sio_server *server_new(const sio_options *options,
         free(server);
         return NULL;
     }
+    server->loop_count = options_loops(&server->options);
     list_init(&server->listeners);
     list_init(&server->mounts);
     list_init(&server->engines);
@@ -260,12 +292,11 @@ sio_server *server_new(const sio_options *options,
     list_init(&server->endpoints);
     list_init(&server->strays);
     server->stop_mail.run = stop_now;
-    drain_init(&server->drain);
-    net_alarm_init(&server->stop_alarm, stop_look);
+    server->drain_mail.run = drain_begin;
     r = options_for_engine(&server->options, &server->strings, &eng, &wrong);
     server->patterns = eng.cors.patterns;
     server->path = options_path(&server->options, &server->strings, true, &r);
-    eng.http = &server->http;
+    eng.http = &server->main.http;
     eng.log_level = server_log_level(server);
     if (r == SIO_OK && server->options.client_dir)
         r = http_bundle_open(&server->bundle, server->options.client_dir);
@@ -282,25 +313,38 @@ sio_server *server_new(const sio_options *options,
     return server;
 }
 
+static void stop_alarms(sio_server *server)
+{
+    for (size_t i = 0; i < server->loop_count; i++) {
+        struct server_loop *l = server_loop_at(server, i);
+
+        net_alarm_stop(&l->loop, &l->stop_alarm);
+        net_alarm_stop(&l->loop, &l->drain.alarm);
+    }
+}
+
 void sio_server_free(sio_server *server)
 {
     if (!server)
         return;
-    net_loop_deliver(&server->loop); /* other threads may have come too late */
+    /* Other threads may have come too late. */
+    for (size_t i = 0; i < server->loop_count; i++)
+        net_loop_deliver(&server_loop_at(server, i)->loop);
     listeners_close(server);
     net_signal_unwatch(&server->sigint);
     net_signal_unwatch(&server->sigterm);
-    net_alarm_stop(&server->loop, &server->stop_alarm);
-    net_alarm_stop(&server->loop, &server->drain.alarm);
+    stop_alarms(server);
     so_hub_shut(&server->hub);
     engines_shut(server);
     endpoints_shut(server);
-    http_server_close(&server->http);
+    for (size_t i = 0; i < server->loop_count; i++)
+        http_server_close(&server_loop_at(server, i)->http);
     engines_destroy(server);
     endpoints_destroy(server);
     routes_destroy(server);
     so_hub_destroy(&server->hub);
-    net_loop_destroy(&server->loop);
+    for (size_t i = 0; i < server->loop_count; i++)
+        server_loop_destroy(server_loop_at(server, i));
     list_for_each_safe(it, next, &server->mounts)
     {
         struct file_mount *m = container_of(it, struct file_mount, node);
@@ -334,43 +378,42 @@ int sio_run(sio_server *server)
     if (server->options.event_base)
         return SIO_E_STATE;
     if (server->options.handle_signals &&
-        (net_signal_watch(&server->sigint, &server->loop, SIGINT, on_signal,
-                          server) < 0 ||
-         net_signal_watch(&server->sigterm, &server->loop, SIGTERM, on_signal,
-                          server) < 0))
+        (net_signal_watch(&server->sigint, &server->main.loop, SIGINT,
+                          on_signal, server) < 0 ||
+         net_signal_watch(&server->sigterm, &server->main.loop, SIGTERM,
+                          on_signal, server) < 0))
         return SIO_E_SYS;
-    r = net_loop_run(&server->loop);
+    r = loops_start(server);
+    if (r == SIO_OK) {
+        r = net_loop_run(&server->main.loop);
+        loops_end(server);
+    }
     net_signal_unwatch(&server->sigint);
     net_signal_unwatch(&server->sigterm);
     return r;
 }
 
-/* Connections end by themselves once their last bytes are out; whoever does not
- * read them is not waited for beyond the deadline. */
-static void stop_look(struct net_alarm *alarm)
+void server_look_stopped(sio_server *server)
 {
-    sio_server *server = container_of(alarm, sio_server, stop_alarm);
-
-    if (server->loop.conn_count == 0 ||
-        server->loop.now_ms >= server->stop_deadline_ms ||
-        net_alarm_start(&server->loop, alarm, STOP_POLL_MS) < 0) {
-        http_server_cut(&server->http);
-        server_log(server, SIO_LOG_INFO, "stopped");
-        server->stopped = true;
-        if (server->on_stopped)
-            server->on_stopped(server, server->stopped_user);
-        if (server->stopped && !server->options.event_base)
-            net_loop_stop(&server->loop);
-    }
+    if (!loops_others_stopped(server) &&
+        net_alarm_start(&server->main.loop, &server->main.stop_alarm,
+                        STOP_POLL_MS) == SIO_OK)
+        return; /* it looks again */
+    server_log(server, SIO_LOG_INFO, "stopped");
+    server->stopped = true;
+    if (server->on_stopped)
+        server->on_stopped(server, server->stopped_user);
+    if (server->stopped && !server->options.event_base)
+        net_loop_stop(&server->main.loop);
 }
 
 void server_reopen(sio_server *server)
 {
     server->stopping = server->stopped = false;
     atomic_store(&server->stop_posted, false);
-    drain_reset(&server->drain);
-    http_server_reopen(&server->http);
-    eng_reopen(&server->hub.shards->engine);
+    atomic_store(&server->drain_begun, false);
+    server_loop_reopen(&server->main);
+    loops_reopen_others(server);
     engines_reopen(server);
 }
 
@@ -391,28 +434,30 @@ void server_stop(sio_server *server)
     if (server->stopping)
         return;
     server->stopping = true;
-    net_alarm_stop(&server->loop, &server->drain.alarm);
-    server->stop_deadline_ms = server->loop.now_ms + STOP_MS;
     listeners_close(server);
-    so_hub_shut(&server->hub);
+    loops_stop_others(server);
+    server_loop_stop(&server->main);
     engines_shut(server);
     endpoints_shut(server);
     strays_shut(server);
-    http_server_shut(&server->http);
-    stop_look(&server->stop_alarm);
+    server_loop_look(&server->main);
 }
 
 void sio_stop(sio_server *server)
 {
     if (!atomic_exchange(&server->stop_posted, true))
-        net_post(&server->loop, &server->stop_mail);
+        net_post(&server->main.loop, &server->stop_mail);
 }
 
 /* ------------------------------------------------------------------ rest -- */
 
 int sio_use_http(sio_server *server, sio_http_call_fn fn, void *user)
 {
-    return eng_use(&server->hub.shards->engine, fn, user);
+    int r = SIO_OK;
+
+    for (size_t i = 0; r == SIO_OK && i < server->loop_count; i++)
+        r = eng_use(&server->hub.shards[i].engine, fn, user);
+    return r;
 }
 
 int sio_serve_files(sio_server *server, const char *prefix, const char *folder)

@@ -17,6 +17,7 @@
 #include "src/net/limits.h"
 #include "src/net/proxy.h"
 #include "src/net/signal.h"
+#include "src/server/loops.h"
 #include "src/socketio/hub.h"
 
 #define STOP_MS 2000    /* sio_stop(): connections may linger so long */
@@ -39,42 +40,34 @@ struct log_budget {
     uint64_t dropped; /* lines since the last one */
 };
 
-/* See drain.c. */
-struct drain {
-    struct net_mail mail;
-    atomic_bool begun;
-    uint32_t ms;
-    uint64_t begin_ms, next_ms; /* when the next client is to be closed */
-    size_t clients, closed;     /* when it began; of them */
-    struct net_alarm alarm;
-};
-
 struct sio_server {
     sio_options options;       /* its strings are not ours: see the copies */
     struct arena strings;      /* copies of the options' */
     sio_str path;              /* "/socket.io/", of the bundle */
     struct http_bundle bundle; /* its folder NULL: none is served */
     struct http_patterns *patterns; /* of CORS */
-    struct net_loop loop;
+    struct server_loop main, *others;
+    size_t loop_count; /* main and others */
+    atomic_uint turn;  /* whose it is to get a connection */
+    pthread_mutex_t log_lock;
     struct net_networks trusted; /* proxies */
     struct net_limits limits;
     struct net_proxies *proxies; /* NULL: no listener has asked for any */
-    uint64_t dropped;            /* connections */
+    pthread_mutex_t dropped_lock;
+    uint64_t dropped; /* connections */
     struct log_budget dropped_log;
-    struct http_server http;
     struct so_hub hub;
     struct list listeners, mounts, engines, routes, endpoints, strays;
     uint16_t port;
-    uint64_t bad_requests; /* see sio_stats */
     struct net_mail stop_mail;
     atomic_bool stop_posted;
     bool stopping, stopped;
     void (*on_stopped)(sio_server *server, void *user);
     void *stopped_user;
-    struct net_alarm stop_alarm;
-    uint64_t stop_deadline_ms;
     struct net_signal sigint, sigterm;
-    struct drain drain;
+    struct net_mail drain_mail;
+    atomic_bool drain_begun;
+    uint32_t drain_ms;
 };
 
 /* sio_server_new() with a clock of the caller's (ms); NULL: the real one. */
@@ -91,12 +84,24 @@ void server_stop(sio_server *server);
 /* It has stopped, and begins again. */
 void server_reopen(sio_server *server);
 
+/* A request that is this loop's. */
+void server_on_request(struct server_loop *l, struct http_exchange *ex);
+/* Has everything ended that was to? */
+void server_look_stopped(sio_server *server);
+/* --- loops.c --- */
+/* Look whether all connections of the loop have ended, now and then. */
+void server_loop_look(struct server_loop *l);
+
 /* --- drain.c --- */
 void drain_init(struct drain *d);
 void drain_reset(struct drain *d);
+void drain_begin(struct net_mail *mail); /* server->drain_mail */
 
 /* --- stats.c --- */
 void stats_add_engine(sio_stats *out, const struct engine *e);
+void stats_add(sio_stats *out, const sio_stats *more);
+/* Its connections, its sessions, its part of Socket.IO. On its thread. */
+void stats_add_loop(sio_stats *out, const struct server_loop *l);
 
 /* --- listen.c: the addresses listened on --- */
 void listeners_close(sio_server *server);

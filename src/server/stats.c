@@ -32,14 +32,28 @@ void stats_add_engine(sio_stats *out, const struct engine *e)
 
 static void add_loop(sio_stats *out, const struct net_loop *loop)
 {
-    out->connections = loop->conn_count + loop->waiting_count;
-    out->tls = loop->tls_count;
-    out->tls_handshakes = loop->tls_handshakes;
-    out->tls_failures = loop->tls_failures;
+    out->connections += loop->conn_count + loop->waiting_count;
+    out->tls += loop->tls_count;
+    out->tls_handshakes += loop->tls_handshakes;
+    out->tls_failures += loop->tls_failures;
     out->queued_bytes += loop->queued_bytes;
-    out->bytes_in = loop->bytes_in;
-    out->bytes_out = loop->bytes_out;
+    out->bytes_in += loop->bytes_in;
+    out->bytes_out += loop->bytes_out;
     out->discarded_bytes += loop->discarded_bytes;
+}
+
+static void add_rooms(sio_stats *out, const struct so_shard *shard)
+{
+    const struct so_hub *hub = shard->hub;
+
+    so_lock(hub);
+    for (struct map_node *n = map_first(&hub->namespaces); n; n = map_next(n)) {
+        const sio_namespace *nsp = container_of(n, sio_namespace, node);
+        const struct so_part *part = &nsp->parts[shard->index];
+
+        out->rooms += part->ops->room_count(part->adapter);
+    }
+    so_unlock(hub);
 }
 
 static void add_shard(sio_stats *out, const struct so_shard *shard)
@@ -56,34 +70,83 @@ static void add_shard(sio_stats *out, const struct so_shard *shard)
     out->volatile_dropped += shard->volatile_dropped;
     for (size_t i = 0; i < SO_REASONS; i++)
         out->disconnects[i] += shard->left[i];
+    add_rooms(out, shard);
 }
 
-static void add_hub(sio_stats *out, const struct so_hub *hub)
+void stats_add_loop(sio_stats *out, const struct server_loop *l)
 {
-    for (size_t i = 0; i < hub->shard_count; i++)
-        add_shard(out, &hub->shards[i]);
-    out->dynamic_namespaces = hub->children;
-    so_lock(hub);
-    for (struct map_node *n = map_first(&hub->namespaces); n; n = map_next(n)) {
-        const sio_namespace *nsp = container_of(n, sio_namespace, node);
+    out->requests += l->http.exchange_count;
+    out->unfinished_bytes += l->http.unfinished;
+    out->bad_requests += l->bad_requests;
+    add_loop(out, &l->loop);
+    add_shard(out, server_loop_shard(l));
+}
 
-        for (size_t i = 0; i < hub->shard_count; i++)
-            out->rooms += nsp->parts[i].ops->room_count(nsp->parts[i].adapter);
+void stats_add(sio_stats *out, const sio_stats *more)
+{
+#define ADD(field) out->field += more->field;
+    ADD(connections)
+    ADD(tls)
+    ADD(requests)
+    ADD(sessions)
+    ADD(polling)
+    ADD(upgrading)
+    ADD(websockets)
+    ADD(sockets)
+    ADD(rooms)
+    ADD(pending_acks)
+    ADD(queued_bytes)
+    ADD(unfinished_bytes)
+    ADD(waiting_sessions)
+    ADD(recovery_bytes)
+    ADD(handshakes)
+    ADD(websocket_handshakes)
+    ADD(refused)
+    ADD(bad_requests)
+    ADD(tls_handshakes)
+    ADD(tls_failures)
+    ADD(upgrades)
+    ADD(upgrades_failed)
+    ADD(recoveries)
+    ADD(recoveries_refused)
+    ADD(events_in)
+    ADD(events_out)
+    ADD(packets_in)
+    ADD(packets_out)
+    ADD(bytes_in)
+    ADD(bytes_out)
+    ADD(volatile_dropped)
+    ADD(discarded_bytes)
+#undef ADD
+    for (size_t i = 0; i < SIO_STATS_CODES; i++)
+        out->refused_by_code[i] += more->refused_by_code[i];
+    for (size_t i = 0; i < SIO_STATS_REASONS; i++) {
+        out->closed[i] += more->closed[i];
+        out->disconnects[i] += more->disconnects[i];
     }
-    so_unlock(hub);
+}
+
+/* What belongs to no loop. */
+static void add_server(sio_stats *out, sio_server *server)
+{
+    pthread_mutex_lock(&server->dropped_lock);
+    out->dropped = server->dropped;
+    pthread_mutex_unlock(&server->dropped_lock);
+    so_lock(&server->hub);
+    out->dynamic_namespaces = server->hub.children;
+    so_unlock(&server->hub);
+    engines_count(server, out);
+    endpoints_count(server, out);
 }
 
 void sio_get_stats_sized(const sio_server *server, sio_stats *out, size_t size)
 {
-    sio_stats s = { .requests = server->http.exchange_count,
-                    .unfinished_bytes = server->http.unfinished,
-                    .dropped = server->dropped,
-                    .bad_requests = server->bad_requests };
+    sio_server *s = (sio_server *)(uintptr_t)server;
+    sio_stats sum = { 0 };
 
-    add_loop(&s, &server->loop);
-    add_hub(&s, &server->hub);
-    engines_count(server, &s);
-    endpoints_count(server, &s);
+    stats_add_loop(&sum, &s->main);
+    loops_count_others(s, &sum);
+    add_server(&sum, s);
     memset(out, 0, size);
-    memcpy(out, &s, size < sizeof s ? size : sizeof s);
+    memcpy(out, &sum, size < sizeof sum ? size : sizeof sum);
 }

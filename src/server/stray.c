@@ -60,12 +60,12 @@ bool strays_handle(sio_server *server, struct http_exchange *ex)
     if (s)
         net_alarm_init(&s->alarm, on_timeout);
     if (!s || server->stopping ||
-        net_alarm_start(&server->loop, &s->alarm, wait_ms) < 0) {
+        net_alarm_start(&server->main.loop, &s->alarm, wait_ms) < 0) {
         free(s);
         http_hang_up(ex);
         return true;
     }
-    s->loop = &server->loop;
+    s->loop = &server->main.loop;
     s->ex = ex;
     ex->ops = &stray_ops;
     ex->self = s;

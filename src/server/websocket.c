@@ -180,7 +180,7 @@ int sio_on_websocket(sio_server *server, const sio_websocket_options *options,
     memcpy(&e->handlers, handlers,
            handlers->size < sizeof e->handlers ? handlers->size
                                                : sizeof e->handlers);
-    http_websockets_init(&e->websockets, &server->loop,
+    http_websockets_init(&e->websockets, &server->main.loop,
                          &(struct http_websocket_options){
                              .max_message = o.max_message,
                              .max_fragments = o.max_fragments,

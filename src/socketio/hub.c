@@ -107,15 +107,17 @@ int so_hub_init(struct so_hub *hub, struct net_loop *const *loops, size_t count,
     return r;
 }
 
+void so_shard_shut(struct so_shard *shard)
+{
+    eng_shut(&shard->engine, EIO_CLOSE_SERVER_SHUTDOWN);
+    so_questions_end(shard);
+    so_recovery_clear(shard);
+}
+
 void so_hub_shut(struct so_hub *hub)
 {
-    for (size_t i = 0; i < hub->shard_count; i++) {
-        struct so_shard *shard = &hub->shards[i];
-
-        eng_shut(&shard->engine, EIO_CLOSE_SERVER_SHUTDOWN);
-        so_questions_end(shard);
-        so_recovery_clear(shard);
-    }
+    for (size_t i = 0; i < hub->shard_count; i++)
+        so_shard_shut(&hub->shards[i]);
 }
 
 void so_hub_destroy(struct so_hub *hub)

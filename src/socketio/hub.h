@@ -349,7 +349,9 @@ int so_hub_init(struct so_hub *hub, struct net_loop *const *loops, size_t count,
                 const struct so_options *options,
                 const struct eng_options *engine_options,
                 const sio_adapter_ops *adapter);
-/* Every session closes with "server shutting down". */
+/* Every session of this loop closes with "server shutting down". */
+void so_shard_shut(struct so_shard *shard);
+/* All of them, on the one thread that has them. */
 void so_hub_shut(struct so_hub *hub);
 /* Close everything; what is deferred then, the loops still have to do. */
 void so_hub_destroy(struct so_hub *hub);

@@ -634,6 +634,8 @@ static int set_option(sio_options *o, const char *name, const char *value)
         o->max_buffered_amount = n;
     else if (strcmp(name, "drain") == 0)
         o->drain_ms = n;
+    else if (strcmp(name, "loops") == 0)
+        o->loops = (unsigned)n;
     else if (strcmp(name, "eio3") == 0)
         o->allow_eio3 = n;
     else if (strcmp(name, "cleanup") == 0)

@@ -105,7 +105,7 @@ int bridge_raw(struct world *w, sio_tls *tls)
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) < 0)
         return -1;
-    if (http_accept_tls(&w->server->http, fds[1], &peer, tls) == SIO_OK)
+    if (http_accept_tls(&w->server->main.http, fds[1], &peer, tls) == SIO_OK)
         return fds[0];
     close(fds[0]);
     return -1;

@@ -428,7 +428,7 @@ static void test_budget(void)
 
     T_CASE("CVE-2020-36048 bodies that a middleware keeps waiting count");
     open_server(NULL);
-    w.server->http.config.max_unfinished = 100;
+    w.server->main.http.config.max_unfinished = 100;
     CHECK(echo_session(&w, query), "no session");
     fd = world_connect(&w);
     snprintf(text, sizeof text,
@@ -440,7 +440,8 @@ static void test_budget(void)
     CHECK_MATCH(w.got, "HTTP/1.1 503 *");
     next_elsewhere(kept);
     world_hang_up(&w, fd);
-    CHECK(w.server->http.unfinished == 0, "%zu", w.server->http.unfinished);
+    CHECK(w.server->main.http.unfinished == 0, "%zu",
+          w.server->main.http.unfinished);
     CHECK_MATCH(world_post(&w, query, "4on"), "ok");
     close_server();
 }

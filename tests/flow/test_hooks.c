@@ -385,10 +385,10 @@ static void test_invalid_origin(struct world *w)
     T_CASE("connection_error: E43 INVALID_ORIGIN with the origin as it came");
     open_for_errors(&o);
     CHECK(world_open(w, &o), "no server");
-    real_ops = w->server->http.ops;
+    real_ops = w->server->main.http.ops;
     lenient = *real_ops;
     lenient.on_request = on_lenient_request;
-    w->server->http.ops = &lenient;
+    w->server->main.http.ops = &lenient;
     CHECK_MATCH(world_raw(w, "GET /socket.io/?EIO=4&transport=polling "
                              "HTTP/1.1\r\nHost: x\r\n"
                              "Origin: http://a@b\r\n\r\n"),

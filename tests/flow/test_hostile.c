@@ -214,8 +214,8 @@ static void test_silence(void)
             world_write(&w, fds[k], rows[i].sent, strlen(rows[i].sent));
         }
         world_advance(&w, rows[i].ms);
-        CHECK(w.server->loop.conn_count == 0, "%zu are left",
-              w.server->loop.conn_count);
+        CHECK(w.server->main.loop.conn_count == 0, "%zu are left",
+              w.server->main.loop.conn_count);
         for (int k = 0; k < EACH; k++) {
             if (rows[i].answer) {
                 CHECK(world_read(&w, fds[k]) > 0, "no answer");

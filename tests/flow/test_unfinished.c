@@ -348,8 +348,8 @@ static void test_defaults(void)
         o.max_http_buffer_size = rows[i].buffer;
         o.max_unfinished_bytes = rows[i].given;
         CHECK(world_open(&w, &o), "no server");
-        CHECK(w.server->http.config.max_unfinished == rows[i].want, "%zu",
-              w.server->http.config.max_unfinished);
+        CHECK(w.server->main.http.config.max_unfinished == rows[i].want, "%zu",
+              w.server->main.http.config.max_unfinished);
         world_close(&w);
     }
 }

@@ -58,7 +58,7 @@ void world_turn(struct world *w)
 {
     /* A turn may make the next one necessary (mail, deferred work). */
     for (int i = 0; i < 4; i++) {
-        net_loop_poll(&w->server->loop);
+        net_loop_poll(&w->server->main.loop);
         if (w->pump)
             w->pump(w);
     }
@@ -70,7 +70,7 @@ void world_advance(struct world *w, uint64_t ms)
 
     while (w->now_ms < end) {
         w->now_ms += end - w->now_ms < STEP_MS ? end - w->now_ms : STEP_MS;
-        net_loop_poll(&w->server->loop);
+        net_loop_poll(&w->server->main.loop);
     }
     world_turn(w);
 }
@@ -91,7 +91,7 @@ int world_connect_from(struct world *w, const char *address)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
                    fds) < 0)
         return -1;
-    if (http_accept(&w->server->http, fds[1], &peer) < 0) {
+    if (http_accept(&w->server->main.http, fds[1], &peer) < 0) {
         close(fds[0]);
         return -1;
     }
@@ -447,7 +447,7 @@ const char *world_left(struct world *w)
         { "bytes kept for them", s.recovery_bytes },
         { "clients", w->server->hub.shards->client_count },
         { "events in the batch", w->server->hub.shards->batch_count },
-        { "chunks", w->server->loop.chunk_count },
+        { "chunks", w->server->main.loop.chunk_count },
     };
 
     for (size_t i = 0; i < COUNT(counters); i++)

@@ -191,7 +191,7 @@ static void start(void)
 static void turn(void)
 {
     for (int i = 0; i < 3; i++)
-        net_loop_poll(&server->loop);
+        net_loop_poll(&server->main.loop);
 }
 
 static void pass(uint64_t ms)
@@ -206,7 +206,7 @@ static int dial(void)
     int pair[2];
 
     must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
-    must(http_accept(&server->http, pair[1], &peer) == SIO_OK);
+    must(http_accept(&server->main.http, pair[1], &peer) == SIO_OK);
     return pair[0];
 }
 
@@ -421,7 +421,7 @@ static void check_left(void)
     must(s.websockets == 0 && s.sockets == 0 && s.rooms == 0);
     must(s.pending_acks == 0 && s.queued_bytes == 0);
     must(s.unfinished_bytes == 0);
-    must(server->loop.chunk_count == 0);
+    must(server->main.loop.chunk_count == 0);
     must(server->hub.shards->client_count == 0);
     must(server->hub.shards->batch_count == 0);
 }

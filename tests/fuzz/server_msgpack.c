@@ -126,7 +126,7 @@ static void start(void)
 static void turn(void)
 {
     for (int i = 0; i < 3; i++)
-        net_loop_poll(&server->loop);
+        net_loop_poll(&server->main.loop);
 }
 
 static size_t put(int fd, const void *p, size_t n)
@@ -166,7 +166,7 @@ static int join(void)
     int pair[2];
 
     must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
-    must(http_accept(&server->http, pair[1], &peer) == SIO_OK);
+    must(http_accept(&server->main.http, pair[1], &peer) == SIO_OK);
     must(put(pair[0], hello, sizeof hello - 1) > 0);
     must(frame(pair[0], "\x82\xa4type\0\xa3nsp\xa1/", 13) > 0);
     return pair[0];

@@ -71,7 +71,7 @@ static void receive(int fd, struct output *out)
     ssize_t n;
 
     for (int i = 0; i < 3; i++)
-        net_loop_poll(&server->loop);
+        net_loop_poll(&server->main.loop);
     do {
         n = recv(fd, out->bytes + out->n, OUTPUT_MAX - out->n, 0);
         if (n > 0)
@@ -116,7 +116,7 @@ static int dial(uint8_t offer, struct output *out)
         offer % 5 ? "Sec-WebSocket-Extensions: " : "X: ", offers[offer % 5]);
 
     must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
-    must(http_accept(&server->http, fds[1], &peer) == SIO_OK);
+    must(http_accept(&server->main.http, fds[1], &peer) == SIO_OK);
     out->n = 0;
     put(fds[0], head, (size_t)n, out);
     must(out->n > 12 && memcmp(out->bytes, "HTTP/1.1 101", 12) == 0);
@@ -156,6 +156,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(whole.n == cut.n && memcmp(whole.bytes, cut.bytes, cut.n) == 0);
     sio_get_stats(server, &s);
     must(s.connections == 0 && s.websockets == 0 && s.queued_bytes == 0);
-    must(s.unfinished_bytes == 0 && server->loop.chunk_count == 0);
+    must(s.unfinished_bytes == 0 && server->main.loop.chunk_count == 0);
     return 0;
 }
