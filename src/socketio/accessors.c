@@ -32,8 +32,7 @@ sio_str sio_auth(const sio_socket *socket)
     return socket->auth;
 }
 
-/* As snprintf: cut to fit, the whole length returned. */
-static int copy_text(sio_str text, char *out, size_t size)
+int so_text_out(sio_str text, char *out, size_t size)
 {
     size_t n = text.n < size ? text.n : size - 1;
 
@@ -58,7 +57,7 @@ int sio_auth_string(const sio_socket *socket, const char *key, char *out,
     text = malloc(raw.n);
     if (!text)
         return SIO_E_NOMEM;
-    r = copy_text((sio_str){ text, json_unescape(raw, text) }, out, size);
+    r = so_text_out((sio_str){ text, json_unescape(raw, text) }, out, size);
     free(text);
     return r;
 }

@@ -3,18 +3,17 @@
  *
  *   one socket     encoded into the shard's scratch space, from there straight
  *                  into the connection's output
- *   many sockets   encoded once into a sio_packet, delivered by the adapter
- *   other thread   encoded there, posted to the loop, then as above
+ *   many sockets   encoded once into a sio_packet, delivered by the adapters of
+ *                  all loops: bus.h
+ *   other thread   encoded there, then the same
  *
  * SPDX-License-Identifier: MIT
  */
+#include "src/socketio/bus.h"
 #include "src/socketio/codec.h"
 #include "src/socketio/recovery.h"
 
 #include <stdlib.h>
-
-/* Rooms and exceptions of a target, and its sender among the latter. */
-#define TARGET_NAMES (2 * SIO_TARGET_ROOMS + 1)
 
 /* -------------------------------------------------------------- encoding -- */
 
@@ -173,100 +172,6 @@ void so_target_options(const sio_target *t, sio_broadcast_options *o,
             (sio_str){ t->sender->id, t->sender->id_len };
 }
 
-/* --------------------------------------------------- from other threads -- */
-
-/* A call on its way to the loop, with everything that it borrowed. */
-struct target_mail {
-    struct net_mail mail;
-    sio_namespace *nsp;
-    sio_socket *socket;        /* retained, or NULL */
-    struct sio_packet *packet; /* to emit, or NULL */
-    bool close;                /* to disconnect */
-    sio_broadcast_options options;
-    sio_str rooms[TARGET_NAMES];
-    char names[];
-};
-
-static size_t names_len(const sio_str *names, size_t count)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < count; i++)
-        n += names[i].n;
-    return n;
-}
-
-static char *copy_names(sio_str *names, size_t count, char *at)
-{
-    for (size_t i = 0; i < count; i++) {
-        memcpy(at, names[i].p, names[i].n);
-        names[i].p = at;
-        at += names[i].n;
-    }
-    return at;
-}
-
-static struct target_mail *target_mail_new(const sio_target *target,
-                                           void (*run)(struct net_mail *mail))
-{
-    sio_str rooms[TARGET_NAMES];
-    sio_broadcast_options o;
-    struct target_mail *m;
-    char *at;
-
-    so_target_options(target, &o, rooms);
-    m = malloc(sizeof *m + names_len(o.rooms, o.room_count) +
-               names_len(o.except, o.except_count));
-    if (!m)
-        return NULL;
-    m->mail.run = run;
-    m->nsp = so_namespace_ref(target->nsp);
-    m->socket = target->socket ? sio_retain(target->socket) : NULL;
-    m->packet = NULL;
-    m->close = false;
-    m->options = o;
-    memcpy(m->rooms, rooms, sizeof rooms);
-    m->options.rooms = m->rooms;
-    m->options.except = m->rooms + SIO_TARGET_ROOMS;
-    at = copy_names(m->rooms, o.room_count, m->names);
-    copy_names(m->rooms + SIO_TARGET_ROOMS, o.except_count, at);
-    return m;
-}
-
-static void target_mail_free(struct target_mail *m)
-{
-    sio_release(m->socket);
-    so_namespace_unref(m->nsp);
-    eng_packet_unref(m->packet);
-    free(m);
-}
-
-static void on_emit_mail(struct net_mail *mail)
-{
-    struct target_mail *m = container_of(mail, struct target_mail, mail);
-    sio_namespace *nsp = m->nsp;
-
-    if (m->socket)
-        so_socket_send(m->socket, m->packet, m->options.flags);
-    else
-        nsp->parts->ops->broadcast(nsp->parts->adapter, m->packet, &m->options);
-    target_mail_free(m);
-}
-
-/* Takes over the reference to `packet`. */
-static int post_emit(const sio_target *target, struct sio_packet *packet)
-{
-    struct target_mail *m = target_mail_new(target, on_emit_mail);
-
-    if (!m) {
-        eng_packet_unref(packet);
-        return SIO_E_NOMEM;
-    }
-    m->packet = packet;
-    net_post(target->nsp->parts->shard->loop, &m->mail);
-    return SIO_OK;
-}
-
 /* ------------------------------------------------------------- emitting -- */
 
 int so_encode_told(sio_socket *socket, const struct sp_message *m)
@@ -280,27 +185,26 @@ int so_encode_told(sio_socket *socket, const struct sp_message *m)
     return r < 0 ? r : so_encode(shard, m);
 }
 
-/* It may be missed, so that it has to be shared with the log. */
-static int emit_recorded(sio_socket *socket, struct sp_message *m,
-                         unsigned flags)
+/* A packet, to be executed by whoever has the sockets. With `socket` NULL: for
+ * those that match. */
+static int send_shared(sio_namespace *nsp, sio_socket *socket,
+                       const sio_broadcast_options *o, struct sp_message *m)
 {
-    const sio_broadcast_options o = { .flags = flags };
-    struct so_part *part = socket->part;
+    struct so_request request = {
+        .deed = SO_DELIVER, .nsp = nsp, .socket = socket, .options = *o
+    };
     char offset[SO_OFFSET_MAX + 1];
-    struct sio_packet *packet;
     int r;
 
-    m->extra = so_offset(part->shard, offset);
-    r = so_make_packet(part->nsp->hub, m, &packet);
+    if (so_records(nsp->hub, o->flags))
+        request.offset = m->extra = so_offset(nsp->hub, offset);
+    if (so_has_outgoing(nsp))
+        request.message = m;
+    r = so_make_packet(nsp->hub, m, &request.packet);
     if (r < 0)
         return r;
-    if (so_has_outgoing(part->nsp))
-        r = so_tell_outgoing(socket, m);
-    if (r == SIO_OK)
-        r = so_record(part, m->extra, packet, &o, socket);
-    if (r == SIO_OK && !(socket->resume && socket->resume->waiting))
-        so_socket_send(socket, packet, flags);
-    eng_packet_unref(packet);
+    r = so_send(&request);
+    eng_packet_unref(request.packet);
     return r;
 }
 
@@ -310,8 +214,11 @@ static int emit_to_socket(sio_socket *socket, struct sp_message *m,
     struct so_shard *shard = socket->part->shard;
     int r;
 
-    if (so_records(shard->hub, flags))
-        return emit_recorded(socket, m, flags);
+    /* Elsewhere; or it may be missed, so that it has to be shared with the
+     * log. */
+    if (!net_loop_is_current(shard->loop) || so_records(shard->hub, flags))
+        return send_shared(socket->part->nsp, socket,
+                           &(sio_broadcast_options){ .flags = flags }, m);
     r = so_has_outgoing(socket->part->nsp) ? so_encode_told(socket, m)
                                            : so_encode(shard, m);
 
@@ -329,64 +236,52 @@ int sio_socket_emit_values(sio_socket *socket, const char *event,
                            const sio_value *values, size_t count)
 {
     struct sp_message m;
-    int r;
+    int r = so_message_init(&m, socket->part->nsp, event, values, count);
 
-    if (!net_loop_is_current(socket->part->shard->loop))
-        return sio_emit_values(sio_target_socket(socket), event, values, count);
-    r = so_message_init(&m, socket->part->nsp, event, values, count);
     return r < 0 ? r : emit_to_socket(socket, &m, 0);
 }
 
-/* On the loop, to the sockets of one namespace. */
+/* To the sockets of one namespace. */
 static int broadcast(const sio_target *target, struct sp_message *m)
 {
-    struct so_part *part = target->nsp->parts;
-    sio_str rooms[TARGET_NAMES];
+    sio_str rooms[SO_TARGET_NAMES];
     sio_broadcast_options options;
-    char offset[SO_OFFSET_MAX + 1];
-    struct sio_packet *packet;
-    bool recorded;
-    int r;
 
     so_target_options(target, &options, rooms);
-    recorded = so_records(part->nsp->hub, options.flags);
-    if (recorded)
-        m->extra = so_offset(part->shard, offset);
-    r = so_make_packet(part->nsp->hub, m, &packet);
-    if (r < 0)
-        return r;
-    if (so_has_outgoing(part->nsp))
-        r = so_tell_broadcast(part->nsp, &options, m);
-    if (r == SIO_OK && recorded)
-        r = so_record(part, m->extra, packet, &options, NULL);
-    if (r == SIO_OK)
-        r = part->ops->broadcast(part->adapter, packet, &options);
-    eng_packet_unref(packet);
-    return r;
+    return send_shared(target->nsp, NULL, &options, m);
+}
+
+/* To each child of a parent, in whose name the packet has to be encoded. */
+struct emission {
+    const sio_target *target;
+    struct sp_message *message;
+};
+
+static int emit_to_child(void *user, sio_namespace *child)
+{
+    const struct emission *e = user;
+    struct sp_message m = *e->message;
+    sio_target target = *e->target;
+
+    m.nsp = map_key(&child->node);
+    target.nsp = child;
+    return broadcast(&target, &m);
 }
 
 int sio_emit_values(sio_target target, const char *event,
                     const sio_value *values, size_t count)
 {
-    sio_namespace *nsp = target.nsp;
-    bool here = net_loop_is_current(nsp->parts->shard->loop);
-    struct sio_packet *packet;
     struct sp_message m;
-    int r = so_message_init(&m, nsp, event, values, count);
+    int r = so_message_init(&m, target.nsp, event, values, count);
 
     if (r == SIO_OK && target.overflow)
         r = SIO_E_LIMIT;
     if (r < 0)
         return r;
-    if (nsp->rule)
-        return so_parent_emit(&target, event, values, count);
-    if (!here &&
-        (so_has_outgoing(nsp) || so_records(nsp->hub, target_flags(&target))))
-        return so_post_values(&target, event, values, count);
-    if (here && target.socket)
+    if (target.socket)
         return emit_to_socket(target.socket, &m, target_flags(&target));
-    if (here)
-        return broadcast(&target, &m);
-    r = so_make_packet(nsp->hub, &m, &packet);
-    return r < 0 ? r : post_emit(&target, packet);
+    if (target.nsp->rule)
+        return so_each_target(target.nsp, emit_to_child,
+                              &(struct emission){ &target, &m });
+    return broadcast(&target, &m);
 }

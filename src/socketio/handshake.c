@@ -293,10 +293,9 @@ static int append_handshake(struct grow *out, const sio_socket *socket,
     return r == SIO_OK ? grow_append_byte(out, '}') : r;
 }
 
-int sio_handshake_json(const sio_socket *socket, char *out, size_t size)
+int so_append_handshake(struct grow *out, const sio_socket *socket)
 {
     struct http_request *request;
-    struct grow json;
     int r;
 
     if (!socket->client)
@@ -304,17 +303,20 @@ int sio_handshake_json(const sio_socket *socket, char *out, size_t size)
     request = http_kept_request(eng_request(socket->client->session));
     if (!request)
         return SIO_E_NOMEM;
-    grow_init(&json, HANDSHAKE_MAX + socket->auth.n);
-    r = append_handshake(&json, socket, request);
+    r = append_handshake(out, socket, request);
     free(request);
-    if (r == SIO_OK && size) {
-        size_t fits = json.len < size ? json.len : size - 1;
+    return r;
+}
 
-        memcpy(out, json.data, fits);
-        out[fits] = 0;
-    }
+int sio_handshake_json(const sio_socket *socket, char *out, size_t size)
+{
+    struct grow json;
+    int r;
+
+    grow_init(&json, HANDSHAKE_MAX + socket->auth.n);
+    r = so_append_handshake(&json, socket);
     if (r == SIO_OK)
-        r = (int)json.len;
+        r = so_text_out(grow_str(&json), out, size);
     grow_free(&json);
     return r;
 }

@@ -22,6 +22,8 @@ static int shard_init(struct so_hub *hub, size_t index, struct net_loop *loop,
     shard->loop = loop;
     shard->index = index;
     list_init(&shard->questions);
+    list_init(&shard->branches);
+    list_init(&shard->fetches);
     map_init(&shard->acks, hub->seed);
     r = eng_init(&shard->engine, loop, engine_options, &so_engine_ops, shard);
     if (r < 0)
@@ -111,6 +113,7 @@ void so_shard_shut(struct so_shard *shard)
 {
     eng_shut(&shard->engine, EIO_CLOSE_SERVER_SHUTDOWN);
     so_questions_end(shard);
+    so_fetches_end(shard);
     so_recovery_clear(shard);
 }
 

@@ -285,9 +285,7 @@ struct sio_event {
 struct so_recovery {
     struct list entries, sessions; /* of all namespaces, the oldest first */
     atomic_size_t session_count, bytes;
-    uint64_t numbers;   /* entries so far */
-    uint64_t offset_ms; /* of the latest offset */
-    uint64_t offset_count;
+    uint64_t numbers;       /* entries so far */
     struct net_alarm alarm; /* something is too old */
     _Atomic(uint64_t) recovered, refused;
 };
@@ -298,8 +296,10 @@ struct so_shard {
     size_t index; /* in hub->shards, and of its parts */
     struct engine engine;
     struct net_timer_queue connect_timeouts, partial_timeouts;
-    struct list questions;     /* of ack.c: what sio_emit_ack() waits for */
-    struct map acks;           /* of ack.c: by socket and id */
+    struct list questions;     /* of ask.c: what sio_emit_ack() waits for */
+    struct list branches;      /* of ask.c: of questions of other loops */
+    struct map acks;           /* of ask.c: by socket and id */
+    struct list fetches;       /* of fetch.c */
     struct grow scratch;       /* one packet being encoded: its first message */
     struct sp_attachments bin; /* its attachments */
     struct so_partial *spare;  /* for the next binary packet */
@@ -334,7 +334,8 @@ struct so_hub {
     uint32_t parents_made;  /* the number in the next one's name */
     struct so_handlers on_namespace;
     uint64_t seed[2];
-    struct so_shard *shards; /* one per loop */
+    _Atomic(uint64_t) last_offset; /* see so_offset() */
+    struct so_shard *shards;       /* one per loop */
     size_t shard_count;
     void (*log)(void *self, sio_log_level level, const char *message);
     void *log_self;
@@ -349,11 +350,14 @@ int so_hub_init(struct so_hub *hub, struct net_loop *const *loops, size_t count,
                 const struct so_options *options,
                 const struct eng_options *engine_options,
                 const sio_adapter_ops *adapter);
-/* Every session of this loop closes with "server shutting down". */
+/* Every session of that loop closes with "server shutting down", whoever waits
+ * for answers there hears it. On the loop. */
 void so_shard_shut(struct so_shard *shard);
-/* All of them, on the one thread that has them. */
+/* All of them: for one loop, or when the calling thread has them all. */
 void so_hub_shut(struct so_hub *hub);
-/* Close everything; what is deferred then, the loops still have to do. */
+/* Close everything; the calling thread has all loops. What is posted and
+ * deferred then, the loops still have to do: they are destroyed in their order.
+ */
 void so_hub_destroy(struct so_hub *hub);
 /* The memory, once the loops are destroyed, or after so_hub_init() failed. */
 void so_hub_free(struct so_hub *hub);
@@ -439,21 +443,9 @@ void so_rule_free(const struct so_rule *rule);
 sio_namespace *so_of_regex(struct so_hub *hub, const char *regex);
 sio_namespace *so_of_function(struct so_hub *hub, sio_rule_fn fn, void *user);
 
-/* --- target.c: targets that have to last --- */
+/* --- names.c: names that have to last --- */
 /* Names to `to`, where they then point; NULL: only how much room they need. */
 size_t so_names_move(const char **names, size_t count, char *to);
-size_t so_target_move(sio_target *t, char *to);
-/* References to what it points at. */
-void so_target_hold(const sio_target *t);
-void so_target_drop(const sio_target *t);
-
-/* --- parent.c --- */
-/* Emit on the loop, where only values can be told; from another thread. */
-int so_post_values(const sio_target *target, const char *event,
-                   const sio_value *values, size_t count);
-/* Emit to every child; any thread. */
-int so_parent_emit(const sio_target *target, const char *event,
-                   const sio_value *values, size_t count);
 
 /* --- client.c: what comes from the engine --- */
 extern const struct eng_ops so_engine_ops;
@@ -528,7 +520,8 @@ static inline bool so_has_outgoing(const sio_namespace *nsp)
 /* Tell them: of an event for one socket, or for those that match. SIO_OK or
  * SIO_E_NOMEM. The handlers run within. */
 int so_tell_outgoing(sio_socket *socket, const struct sp_message *m);
-int so_tell_broadcast(const sio_namespace *nsp, const sio_broadcast_options *o,
+int so_tell_broadcast(const struct so_part *part,
+                      const sio_broadcast_options *o,
                       const struct sp_message *m);
 
 /* --- keep.c: events that outlive their input --- */
@@ -585,7 +578,13 @@ void so_next_free(sio_next *next);
 void so_turn_away(sio_socket *socket, const sio_value *payload);
 int so_socket_attach(sio_socket *socket); /* to the adapter */
 
+/* --- accessors.c --- */
+/* As snprintf: cut to fit, the whole length returned. */
+int so_text_out(sio_str text, char *out, size_t size);
+
 /* --- handshake.c --- */
+/* Append what sio_handshake_json() tells. SIO_E_STATE: the client is gone. */
+int so_append_handshake(struct grow *out, const sio_socket *socket);
 /* Append the parameters of a URL's query as a JSON object of strings. */
 int so_append_query(struct grow *out, const uint64_t seed[2], sio_str query);
 
@@ -612,10 +611,13 @@ static inline bool so_drops(struct so_shard *shard,
 /* --- reason.c --- */
 void so_count_left(struct so_shard *shard, const char *reason);
 
-/* --- ack.c --- */
+/* --- ask.c --- */
 void so_ack_received(sio_socket *socket, struct sio_event *answer);
 void so_acks_abandon(sio_socket *socket);
 void so_questions_end(struct so_shard *shard);
+
+/* --- fetch.c --- */
+void so_fetches_end(struct so_shard *shard);
 
 /* --- emit.c --- */
 /* Encode into shard->scratch, text behind Engine.IO's "4"; attachments to bin.

@@ -91,7 +91,8 @@ static void reach(void *user, sio_socket *socket)
         to->result = grow_append(&to->sockets, &socket, sizeof socket);
 }
 
-int so_tell_broadcast(const sio_namespace *nsp, const sio_broadcast_options *o,
+int so_tell_broadcast(const struct so_part *part,
+                      const sio_broadcast_options *o,
                       const struct sp_message *m)
 {
     struct reached to = { .result = SIO_OK };
@@ -102,7 +103,7 @@ int so_tell_broadcast(const sio_namespace *nsp, const sio_broadcast_options *o,
     if (r < 0)
         return r;
     grow_init(&to.sockets, SIZE_MAX);
-    nsp->parts->ops->select(nsp->parts->adapter, o, reach, &to);
+    part->ops->select(part->adapter, o, reach, &to);
     for (size_t at = 0; to.result == SIO_OK && at < to.sockets.len;
          at += sizeof socket) {
         memcpy(&socket, to.sockets.data + at, sizeof socket);

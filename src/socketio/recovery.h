@@ -60,8 +60,8 @@ void so_recovery_trim(struct so_shard *shard);
 
 /* --- recovery_log.c --- */
 
-/* An event's offset, into out[SO_OFFSET_MAX + 1]. */
-sio_str so_offset(struct so_shard *shard, char *out);
+/* An event's offset, into out[SO_OFFSET_MAX + 1]. Any thread. */
+sio_str so_offset(struct so_hub *hub, char *out);
 
 /* The event was sent to one socket (`direct`) or to those of `o`. It is in the
  * log unless nobody could ever ask for it. SIO_OK or SIO_E_NOMEM. */

@@ -15,6 +15,8 @@
 
 #include <stdlib.h>
 
+#define STAMP_BITS 12 /* of the counter in an offset */
+
 struct entry {
     struct map_node node; /* in log->by_offset */
     struct list in_log, age;
@@ -44,21 +46,32 @@ static size_t append_digits(char *out, uint64_t n)
     return len;
 }
 
-/* Unique on the loop even when the system's clock is set back. */
-sio_str so_offset(struct so_shard *shard, char *out)
+/* Unique in the process, and rising, even when the system's clock is set back:
+ * milliseconds, and a counter of the offsets in one of them. */
+static uint64_t next_stamp(struct so_hub *hub)
 {
-    struct so_recovery *r = &shard->recovery;
-    uint64_t now = so_wall_clock_ms();
-    size_t n;
+    const uint64_t now = so_wall_clock_ms() << STAMP_BITS;
+    uint64_t last =
+        atomic_load_explicit(&hub->last_offset, memory_order_relaxed);
+    uint64_t next;
 
-    if (now > r->offset_ms) {
-        r->offset_ms = now;
-        r->offset_count = 0;
-        n = append_digits(out, now);
-    } else {
-        n = append_digits(out, r->offset_ms);
+    do
+        next = now > last ? now : last + 1;
+    while (!atomic_compare_exchange_weak_explicit(&hub->last_offset, &last,
+                                                  next, memory_order_relaxed,
+                                                  memory_order_relaxed));
+    return next;
+}
+
+sio_str so_offset(struct so_hub *hub, char *out)
+{
+    const uint64_t stamp = next_stamp(hub);
+    const uint64_t count = stamp & ((1u << STAMP_BITS) - 1);
+    size_t n = append_digits(out, stamp >> STAMP_BITS);
+
+    if (count) {
         out[n++] = '.';
-        n += append_digits(out + n, r->offset_count++);
+        n += append_digits(out + n, count - 1);
     }
     out[n] = 0;
     return (sio_str){ out, n };

@@ -1,0 +1,399 @@
+/*
+ * bus.c -- see bus.h: requests on their way between loops.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "src/socketio/bus.h"
+
+#include "src/socketio/recovery.h"
+
+#include <stdlib.h>
+
+/* One block: the letters, the names' slices, the names. */
+struct so_posted {
+    atomic_uint refs;          /* one for each letter that is under way */
+    struct so_request request; /* of copies */
+    struct so_told *told;
+    sio_str names[SO_TARGET_NAMES + 1]; /* rooms, exceptions, the offset */
+    const char **rooms;                 /* request.rooms */
+    size_t letter_count;
+    struct so_letter letters[];
+};
+
+/* --------------------------------------------------------------- askers -- */
+
+void so_asker_init(struct so_asker *asker, struct so_shard *home,
+                   void (*free_fn)(struct so_asker *asker))
+{
+    atomic_init(&asker->refs, 1);
+    asker->home = home;
+    asker->free = free_fn;
+}
+
+struct so_asker *so_asker_ref(struct so_asker *asker)
+{
+    if (asker)
+        atomic_fetch_add_explicit(&asker->refs, 1, memory_order_relaxed);
+    return asker;
+}
+
+void so_asker_unref(struct so_asker *asker)
+{
+    if (asker && atomic_fetch_sub_explicit(&asker->refs, 1,
+                                           memory_order_acq_rel) == 1)
+        asker->free(asker);
+}
+
+/* ------------------------------------------------------------ executing -- */
+
+static int deliver_to_one(const struct so_request *q)
+{
+    sio_socket *socket = q->socket;
+    int r = SIO_OK;
+
+    if (q->message)
+        r = so_tell_outgoing(socket, q->message);
+    if (r == SIO_OK && q->offset.p)
+        r = so_record(socket->part, q->offset, q->packet, &q->options, socket);
+    if (r == SIO_OK && !(socket->resume && socket->resume->waiting))
+        so_socket_send(socket, q->packet, q->options.flags);
+    return r;
+}
+
+static int deliver(struct so_part *part, const struct so_request *q)
+{
+    int r = SIO_OK;
+
+    if (q->socket)
+        return deliver_to_one(q);
+    if (q->message)
+        r = so_tell_broadcast(part, &q->options, q->message);
+    if (r == SIO_OK && q->offset.p)
+        r = so_record(part, q->offset, q->packet, &q->options, NULL);
+    if (r == SIO_OK)
+        r = part->ops->broadcast(part->adapter, q->packet, &q->options);
+    return r;
+}
+
+int so_execute(struct so_part *part, const struct so_request *request,
+               struct so_outcome *outcome)
+{
+    *outcome = (struct so_outcome){ .error = SIO_E_STATE };
+    switch (request->deed) {
+    case SO_DELIVER:
+        outcome->error = deliver(part, request);
+        break;
+    case SO_ASK:
+        outcome->error = so_execute_ask(part, request, outcome);
+        break;
+    case SO_JOIN:
+    case SO_LEAVE:
+    case SO_DISCONNECT:
+        outcome->error = so_execute_errand(part, request);
+        break;
+    case SO_FETCH:
+        outcome->error = so_execute_fetch(part, request, outcome);
+        break;
+    }
+    return outcome->error;
+}
+
+/* -------------------------------------------------------------- letters -- */
+
+static void posted_free(struct so_posted *p)
+{
+    so_told_free(p->told);
+    sio_release(p->request.socket);
+    eng_packet_unref(p->request.packet);
+    so_asker_unref(p->request.asker);
+    so_namespace_unref(p->request.nsp);
+    free(p);
+}
+
+static void posted_unref(struct so_posted *p)
+{
+    if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) == 1)
+        posted_free(p);
+}
+
+static void on_way_home(struct net_mail *mail)
+{
+    struct so_letter *letter = container_of(mail, struct so_letter, mail);
+
+    letter->posted->request.on_outcome(letter);
+    posted_unref(letter->posted);
+}
+
+static void log_failure(const struct so_request *q, int error)
+{
+    so_log(q->nsp->hub, SIO_LOG_ERROR, "%s of %s: not all done on one loop: %s",
+           q->deed == SO_DELIVER ? "an event" : "sockets", q->nsp->name,
+           sio_strerror(error));
+}
+
+static void on_arrival(struct net_mail *mail)
+{
+    struct so_letter *letter = container_of(mail, struct so_letter, mail);
+    struct so_posted *p = letter->posted;
+    const struct so_request *q = &p->request;
+
+    if (q->begin && letter->part->shard == q->asker->home) {
+        q->begin(letter->part, q);
+        posted_unref(p);
+        return;
+    }
+    if (so_execute(letter->part, q, &letter->outcome) < 0 && !q->on_outcome)
+        log_failure(q, letter->outcome.error);
+    if (!q->on_outcome) {
+        posted_unref(p);
+        return;
+    }
+    mail->run = on_way_home;
+    net_post(q->asker->home->loop, mail);
+}
+
+static void address(struct so_posted *p, struct so_part *part)
+{
+    struct so_letter *letter = &p->letters[p->letter_count++];
+
+    letter->mail.run = on_arrival;
+    letter->posted = p;
+    letter->part = part;
+}
+
+/* Nobody is there to whom it could matter. */
+static bool may_skip(const struct so_part *part, const struct so_request *q)
+{
+    return !so_recovers(q->nsp->hub) &&
+           atomic_load_explicit(&part->members, memory_order_relaxed) == 0;
+}
+
+static void address_all(struct so_posted *p, const struct so_shard *here)
+{
+    const struct so_request *q = &p->request;
+    const struct so_hub *hub = q->nsp->hub;
+
+    /* First home, where it has to begin before outcomes arrive. */
+    if (!here && q->begin)
+        address(p, so_part_of(q->nsp, q->asker->home));
+    if (q->socket) {
+        if (!p->letter_count ||
+            p->letters->part->shard != q->socket->part->shard)
+            address(p, q->socket->part);
+        return;
+    }
+    for (size_t i = 0; i < hub->shard_count; i++) {
+        struct so_part *part = &q->nsp->parts[i];
+
+        if (part->shard != here &&
+            !(q->begin && part->shard == q->asker->home) && !may_skip(part, q))
+            address(p, part);
+    }
+}
+
+/* -------------------------------------------------------------- copying -- */
+
+static size_t text_len(const struct so_request *q)
+{
+    size_t n = q->offset.n;
+
+    for (size_t i = 0; i < q->options.room_count; i++)
+        n += q->options.rooms[i].n;
+    for (size_t i = 0; i < q->options.except_count; i++)
+        n += q->options.except[i].n;
+    return n + so_names_move((const char **)(uintptr_t)q->rooms, q->room_count,
+                             NULL);
+}
+
+/* Copies of `from`, behind each other. */
+static char *put(sio_str *to, const sio_str *from, size_t count, char *at)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (from[i].n)
+            memcpy(at, from[i].p, from[i].n);
+        to[i] = (sio_str){ at, from[i].n };
+        at += from[i].n;
+    }
+    return at;
+}
+
+static void copy_names(struct so_posted *p, const struct so_request *q,
+                       char *at)
+{
+    sio_str *except = p->names + q->options.room_count;
+    sio_str *offset = except + q->options.except_count;
+
+    at = put(p->names, q->options.rooms, q->options.room_count, at);
+    at = put(except, q->options.except, q->options.except_count, at);
+    p->request.options.rooms = p->names;
+    p->request.options.except = except;
+    if (q->offset.p) {
+        at = put(offset, &q->offset, 1, at);
+        p->request.offset = *offset;
+    }
+    if (q->room_count)
+        memcpy(p->rooms, q->rooms, q->room_count * sizeof *p->rooms);
+    so_names_move(p->rooms, q->room_count, at);
+    p->request.rooms = p->rooms;
+}
+
+static struct so_posted *posted_new(const struct so_request *q)
+{
+    const size_t letters =
+        (q->nsp->hub->shard_count + 1) * sizeof(struct so_letter);
+    const size_t rooms = q->room_count * sizeof *q->rooms;
+    struct so_posted *p = malloc(sizeof *p + letters + rooms + text_len(q));
+
+    if (!p)
+        return NULL;
+    atomic_init(&p->refs, 0);
+    p->request = *q;
+    p->told = NULL;
+    p->letter_count = 0;
+    p->rooms = (const char **)((char *)p->letters + letters);
+    copy_names(p, q, (char *)p->rooms + rooms);
+    so_namespace_ref(q->nsp);
+    if (q->socket)
+        sio_retain(q->socket);
+    if (q->packet)
+        eng_packet_ref(q->packet);
+    so_asker_ref(q->asker);
+    return p;
+}
+
+static bool is_needed(const struct so_request *q, const struct so_shard *here)
+{
+    const struct so_hub *hub = q->nsp->hub;
+
+    if (!here)
+        return true;
+    if (q->socket)
+        return q->socket->part->shard != here;
+    for (size_t i = 0; i < hub->shard_count; i++)
+        if (&hub->shards[i] != here && !may_skip(&q->nsp->parts[i], q))
+            return true;
+    return false;
+}
+
+int so_prepare(const struct so_request *request, const struct so_shard *here,
+               struct so_posted **posted)
+{
+    struct so_posted *p;
+    int r = SIO_OK;
+
+    *posted = NULL;
+    if (!is_needed(request, here))
+        return SIO_OK;
+    p = posted_new(request);
+    if (!p)
+        return SIO_E_NOMEM;
+    if (request->message)
+        r = so_told_new(request->nsp->hub, request->message, &p->told);
+    if (p->told)
+        p->request.message = &p->told->message;
+    if (r < 0) {
+        posted_free(p);
+        return r;
+    }
+    address_all(p, here);
+    *posted = p;
+    return SIO_OK;
+}
+
+void so_post(struct so_posted *p)
+{
+    const size_t count = p ? p->letter_count : 0;
+
+    if (!p)
+        return;
+    if (count == 0) {
+        posted_free(p);
+        return;
+    }
+    atomic_store_explicit(&p->refs, (unsigned)count, memory_order_relaxed);
+    for (size_t i = 0; i < count; i++) /* p is gone behind the last */
+        net_post(p->letters[i].part->shard->loop, &p->letters[i].mail);
+}
+
+void so_drop(struct so_posted *posted)
+{
+    if (posted)
+        posted_free(posted);
+}
+
+size_t so_posted_count(const struct so_posted *posted)
+{
+    size_t n = posted ? posted->letter_count : 0;
+
+    return n && posted->request.begin &&
+                   posted->letters->part->shard == posted->request.asker->home
+               ? n - 1
+               : n;
+}
+
+const struct so_request *so_posted_request(const struct so_posted *posted)
+{
+    return &posted->request;
+}
+
+int so_send(const struct so_request *request)
+{
+    struct so_shard *here = so_here(request->nsp->hub);
+    struct so_outcome outcome = { .error = SIO_OK };
+    struct so_posted *posted;
+    int r;
+
+    r = so_prepare(request, here, &posted);
+    if (r == SIO_OK && here &&
+        (!request->socket || request->socket->part->shard == here))
+        r = so_execute(so_part_of(request->nsp, here), request, &outcome);
+    if (r == SIO_OK)
+        so_post(posted);
+    else
+        so_drop(posted);
+    return r;
+}
+
+/* -------------------------------------------------------------- children -- */
+
+/* References to what there is now: fn may close children. */
+static sio_namespace **children_of(sio_namespace *parent, size_t *count)
+{
+    struct list *head = &parent->children;
+    sio_namespace **all;
+    size_t n = 0;
+
+    for (struct list *it = head->next; it != head; it = it->next)
+        n++;
+    all = malloc((n ? n : 1) * sizeof *all);
+    *count = 0;
+    if (!all)
+        return NULL;
+    for (struct list *it = head->next; it != head; it = it->next)
+        all[(*count)++] =
+            so_namespace_ref(container_of(it, sio_namespace, children));
+    return all;
+}
+
+int so_each_target(sio_namespace *nsp,
+                   int (*fn)(void *user, sio_namespace *nsp), void *user)
+{
+    sio_namespace **all;
+    size_t count;
+    int r = SIO_OK;
+
+    if (!nsp->rule)
+        return fn(user, nsp);
+    so_lock(nsp->hub);
+    all = children_of(nsp, &count);
+    so_unlock(nsp->hub);
+    if (!all)
+        return SIO_E_NOMEM;
+    for (size_t i = 0; i < count; i++) {
+        if (r == SIO_OK)
+            r = fn(user, all[i]);
+        so_namespace_unref(all[i]);
+    }
+    free(all);
+    return r;
+}
