@@ -203,11 +203,15 @@ static void on_count(struct net_mail *mail)
     atomic_store(&l->counting, false);
 }
 
-void loops_count_others(sio_server *server, sio_stats *out)
+void loops_count(sio_server *server, sio_stats *out)
 {
-    for (size_t i = 1; i < server->loop_count; i++) {
+    for (size_t i = 0; i < server->loop_count; i++) {
         struct server_loop *l = server_loop_at(server, i);
 
+        if (net_loop_is_current(&l->loop)) {
+            stats_add_loop(out, l);
+            continue;
+        }
         pthread_mutex_lock(&l->counted_lock);
         stats_add(out, &l->counted);
         pthread_mutex_unlock(&l->counted_lock);

@@ -45,7 +45,7 @@ struct server_loop {
     uint64_t stop_deadline_ms;
     atomic_bool stopped; /* its last connection has ended */
 
-    /* Of others: what it had counted when it was last asked. */
+    /* For other threads: what it had counted when it was last asked. */
     struct net_mail count_mail;
     atomic_bool counting; /* the mail is on its way */
     pthread_mutex_t counted_lock;
@@ -79,7 +79,8 @@ void loops_reopen_others(sio_server *server);
 /* Have the others? */
 bool loops_others_stopped(sio_server *server);
 
-/* Add what the others have counted, and let them count anew. */
-void loops_count_others(sio_server *server, sio_stats *out);
+/* Add what all have counted: this thread's now, the others when they were last
+ * asked; they are asked again. */
+void loops_count(sio_server *server, sio_stats *out);
 
 #endif

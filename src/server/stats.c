@@ -80,6 +80,10 @@ void stats_add_loop(sio_stats *out, const struct server_loop *l)
     out->bad_requests += l->bad_requests;
     add_loop(out, &l->loop);
     add_shard(out, server_loop_shard(l));
+    if (l->index == 0) {
+        engines_count(l->server, out);
+        endpoints_count(l->server, out);
+    }
 }
 
 void stats_add(sio_stats *out, const sio_stats *more)
@@ -135,8 +139,6 @@ static void add_server(sio_stats *out, sio_server *server)
     so_lock(&server->hub);
     out->dynamic_namespaces = server->hub.children;
     so_unlock(&server->hub);
-    engines_count(server, out);
-    endpoints_count(server, out);
 }
 
 void sio_get_stats_sized(const sio_server *server, sio_stats *out, size_t size)
@@ -144,8 +146,7 @@ void sio_get_stats_sized(const sio_server *server, sio_stats *out, size_t size)
     sio_server *s = (sio_server *)(uintptr_t)server;
     sio_stats sum = { 0 };
 
-    stats_add_loop(&sum, &s->main);
-    loops_count_others(s, &sum);
+    loops_count(s, &sum);
     add_server(&sum, s);
     memset(out, 0, size);
     memcpy(out, &sum, size < sizeof sum ? size : sizeof sum);

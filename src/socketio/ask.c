@@ -238,9 +238,9 @@ static void reply(struct so_question *q, int error, struct grow *text,
                                .packet = { .type = SP_ACK } };
 
     so_event_init(&event, NULL, 0);
-    if (text && json_cut_array(grow_str(text), JSON_DEPTH_LIMIT,
-                               event.packet.argv, SP_ARGS,
-                               &event.packet.argc) == SIO_OK) {
+    if (text &&
+        json_cut_array(grow_str(text), JSON_DEPTH_LIMIT, event.packet.argv,
+                       SP_ARGS, &event.packet.argc) == SIO_OK) {
         event.packet.json = grow_str(text);
         event.attachments = bin->items;
         event.attachment_count = bin->count;
@@ -582,8 +582,8 @@ static int ask_socket(struct so_question *q, sio_socket *socket,
         q->waiting = 1;
     if (r == SIO_OK)
         r = start_timeout(q, request->timeout_ms);
-    if (r == SIO_OK && !so_drops(shard, socket->client->session,
-                                 flags & SIO_FLAG_VOLATILE)) {
+    if (r == SIO_OK &&
+        !so_drops(shard, socket->client->session, flags & SIO_FLAG_VOLATILE)) {
         SO_COUNT(shard->events_out, 1);
         so_send_scratch(shard, socket->client->session,
                         !(flags & SIO_FLAG_NO_COMPRESS));

@@ -39,8 +39,8 @@ struct so_asker *so_asker_ref(struct so_asker *asker)
 
 void so_asker_unref(struct so_asker *asker)
 {
-    if (asker && atomic_fetch_sub_explicit(&asker->refs, 1,
-                                           memory_order_acq_rel) == 1)
+    if (asker &&
+        atomic_fetch_sub_explicit(&asker->refs, 1, memory_order_acq_rel) == 1)
         asker->free(asker);
 }
 

@@ -18,7 +18,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#define FETCH_MS 5000           /* a loop that has not answered by then */
+#define FETCH_MS 5000          /* a loop that has not answered by then */
 #define FETCH_MAX (256u << 20) /* bytes of pictures that one loop takes */
 
 /* What another loop has seen of a socket: offsets into the text. */
