@@ -364,8 +364,9 @@ static void begin_request(struct http_connection *h)
         return;
     ex->request.secure = h->conn->tls != NULL;
     ex->request.certificate = net_tls_certificate(h->conn);
-    ex->later = h->used;
+    ex->later = h->used && !h->moved;
     h->used = true;
+    h->moved = false;
     h->target = s->ops->route ? s->ops->route(s->self, ex) : NULL;
     if (h->target)
         return;

@@ -46,6 +46,7 @@ struct http_connection {
 
     struct http_server *target; /* who is to answer `reading`; NULL: we */
     bool used;      /* it has brought a request, here or on another loop */
+    bool moved;     /* for the one that it brings next */
     bool feeding;   /* bytes are being read: the timers are set afterwards */
     bool last;      /* no request is accepted after the present one */
     bool switching; /* an upgrade is undecided: what follows may not be HTTP */

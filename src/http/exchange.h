@@ -80,7 +80,8 @@ struct http_exchange {
     /* Fields that every answer carries, spelled out (added.h); owned. */
     char *added;
     uint32_t added_size;
-    bool later;    /* the connection has brought other requests before */
+    /* The connection has brought others before, and was not moved for it. */
+    bool later;
     bool has_cors; /* they include those of CORS, or there are to be none */
     /* The rest is private to src/http. */
     struct grow head, body;

@@ -42,7 +42,7 @@ static void on_arrival(struct net_mail *mail)
         free(h);
         net_handoff_drop(&m->handoff);
     } else {
-        h->used = true;
+        h->used = h->moved = true;
         http_connection_begin(h);
         net_conn_feed(h->conn, m->bytes, m->len);
     }

@@ -88,9 +88,13 @@ static void run_tail(struct net_loop *loop)
 
 static void on_tail(evutil_socket_t fd, short what, void *arg)
 {
+    struct net_loop *loop = arg;
+
     (void)fd;
     (void)what;
-    run_tail(arg);
+    run_tail(loop);
+    if (loop->on_turn)
+        loop->on_turn(loop->turn_self);
 }
 
 void net_loop_need_tail(struct net_loop *loop)

@@ -72,6 +72,10 @@ struct net_loop {
 
     uint8_t *input; /* NET_INPUT_SIZE bytes: every connection reads into it */
 
+    /* Called at the end of every turn that had a tail; NULL: nobody wants it.
+     */
+    void (*on_turn)(void *self);
+    void *turn_self;
     struct event tail;
     bool tail_armed, in_tail;
     struct list tasks; /* net_task */

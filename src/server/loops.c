@@ -16,6 +16,8 @@
 
 #include <signal.h>
 
+#define COUNT_MS 5 /* between two counts for other threads */
+
 /* --------------------------------------------------------------- routing -- */
 
 struct server_loop *server_loop_at(sio_server *server, size_t i)
@@ -191,16 +193,25 @@ bool loops_others_stopped(sio_server *server)
 
 /* -------------------------------------------------------------- counting -- */
 
-static void on_count(struct net_mail *mail)
+/* Now and then, while anything happens: to be asked costs a loop nothing. */
+static void on_count(struct net_alarm *alarm)
 {
-    struct server_loop *l = container_of(mail, struct server_loop, count_mail);
+    struct server_loop *l =
+        container_of(alarm, struct server_loop, count_alarm);
     sio_stats s = { 0 };
 
     stats_add_loop(&s, l);
     pthread_mutex_lock(&l->counted_lock);
     l->counted = s;
     pthread_mutex_unlock(&l->counted_lock);
-    atomic_store(&l->counting, false);
+}
+
+static void on_turn(void *self)
+{
+    struct server_loop *l = self;
+
+    if (!l->count_alarm.slot)
+        (void)net_alarm_start(&l->loop, &l->count_alarm, COUNT_MS);
 }
 
 void loops_count(sio_server *server, sio_stats *out)
@@ -215,8 +226,6 @@ void loops_count(sio_server *server, sio_stats *out)
         pthread_mutex_lock(&l->counted_lock);
         stats_add(out, &l->counted);
         pthread_mutex_unlock(&l->counted_lock);
-        if (!atomic_exchange(&l->counting, true))
-            net_post(&l->loop, &l->count_mail);
     }
 }
 
@@ -288,7 +297,11 @@ int server_loop_init(struct server_loop *l, sio_server *server, size_t index,
     l->loop.tls_self = server;
     l->stop_mail.run = on_stop;
     l->reopen_mail.run = on_reopen;
-    l->count_mail.run = on_count;
+    net_alarm_init(&l->count_alarm, on_count);
+    if (server->loop_count > 1) {
+        l->loop.on_turn = on_turn;
+        l->loop.turn_self = l;
+    }
     net_alarm_init(&l->stop_alarm, stop_look);
     drain_init(&l->drain);
     pthread_mutex_init(&l->counted_lock, NULL);

@@ -45,9 +45,8 @@ struct server_loop {
     uint64_t stop_deadline_ms;
     atomic_bool stopped; /* its last connection has ended */
 
-    /* For other threads: what it had counted when it was last asked. */
-    struct net_mail count_mail;
-    atomic_bool counting; /* the mail is on its way */
+    /* For other threads: what it had counted some COUNT_MS ago. */
+    struct net_alarm count_alarm;
     pthread_mutex_t counted_lock;
     sio_stats counted;
 };
@@ -79,8 +78,7 @@ void loops_reopen_others(sio_server *server);
 /* Have the others? */
 bool loops_others_stopped(sio_server *server);
 
-/* Add what all have counted: this thread's now, the others when they were last
- * asked; they are asked again. */
+/* Add what all have counted: this thread's now, the others some ms ago. */
 void loops_count(sio_server *server, sio_stats *out);
 
 #endif

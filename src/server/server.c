@@ -320,6 +320,8 @@ static void stop_alarms(sio_server *server)
 
         net_alarm_stop(&l->loop, &l->stop_alarm);
         net_alarm_stop(&l->loop, &l->drain.alarm);
+        net_alarm_stop(&l->loop, &l->count_alarm);
+        l->loop.on_turn = NULL;
     }
 }
 

@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { Socket } from "engine.io-client";
 import { io } from "socket.io-client";
-import { BUILD, collect, http, next, PEER_IS_NODE, startProgram, TestServer, until, within } from "./harness.mjs";
+import { BUILD, collect, http, next, PEER_IS_NODE, startProgram, statsBy, TestServer, until, within } from "./harness.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "sio-addresses-"));
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
@@ -172,11 +172,11 @@ test("maxConnections: one more is closed at once, the others go on", ours, async
   const refused = server.make("/", { transports: ["websocket"] });
   await next(refused, "connect_error");
   assert.equal((await clients[0].timeout(5000).emitWithAck("ack", 1)), 1);
-  const stats = await clients[0].timeout(5000).emitWithAck("stats");
+  const stats = await statsBy(clients[0]);
   assert.equal(stats.connections, 3);
   assert.equal(stats.dropped, 2);
   clients[1].disconnect();
-  await until("a place is free", async () => (await clients[0].timeout(5000).emitWithAck("stats")).connections === 2);
+  await until("a place is free", async () => (await statsBy(clients[0])).connections === 2);
   await server.connect("/", { transports: ["websocket"] });
   await until("it is logged", () => /connection of 127\.0\.0\.1 closed: max_connections is reached/.test(server.program.stderr));
   await server.stop();

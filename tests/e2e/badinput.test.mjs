@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { WebSocket } from "ws";
-import { collect, http, next, Polling, raw, RS, TestServer, until } from "./harness.mjs";
+import { collect, http, next, Polling, raw, RS, statsBy, TestServer, until } from "./harness.mjs";
 
 const server = await TestServer.start();
 const bystander = await server.connect("/", { transports: ["websocket"] });
@@ -164,10 +164,10 @@ for (const [name, text, message] of UPGRADES) {
 }
 
 check("upgrade with transport=polling opens no session", async () => {
-  const before = (await bystander.emitWithAck("stats")).sessions;
+  const before = (await statsBy(bystander)).sessions;
   assert.match(await raw(server, upgrade("EIO=4&transport=polling"), { done: (text) => text.endsWith("\x88\x00") }),
     /^HTTP\/1\.1 (101 [^]*\x88\x00|400 [^]*)$/);
-  assert.equal((await bystander.emitWithAck("stats")).sessions, before);
+  assert.equal((await statsBy(bystander)).sessions, before);
 });
 
 check("CVE-2026-102599: EIO=3 and no EIO on an upgrade of an EIO 4 session: 400", async () => {

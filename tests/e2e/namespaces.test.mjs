@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Manager } from "socket.io-client";
-import { next, PARSER, parser, Polling, RS, TestServer, until } from "./harness.mjs";
+import { next, PARSER, parser, Polling, RS, statsBy, TestServer, until } from "./harness.mjs";
 
 const server = await TestServer.start();
 
@@ -108,14 +108,14 @@ test("S163: a slow middleware delays the connection, events wait for it", async 
 
 test("S164, S128: a client that leaves while its middleware runs is forgotten, rooms too", async () => {
   const gate = await server.connect("/", { transports: ["websocket"] });
-  const before = (await gate.emitWithAck("stats")).sockets;
+  const before = (await statsBy(gate)).sockets;
   const slow = server.make("/slow", { transports: ["websocket"] });
   await next(slow.io, "open");
-  await until("its session is there", async () => (await gate.emitWithAck("stats")).sessions >= 2);
+  await until("its session is there", async () => (await statsBy(gate)).sessions >= 2);
   slow.io.engine.close();
-  await until("its session is gone", async () => (await gate.emitWithAck("stats")).sessions === 1);
+  await until("its session is gone", async () => (await statsBy(gate)).sessions === 1);
   await gate.emitWithAck("admit");
-  const after = await gate.emitWithAck("stats");
+  const after = await statsBy(gate);
   assert.equal(after.sockets, before);
   if (after.rooms !== undefined) assert.equal(after.rooms, 0);
   gate.disconnect();
