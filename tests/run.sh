@@ -51,6 +51,11 @@ if [ $quick = no ]; then
         tests/browser/*.test.mjs; do
         [ ! -e "$test" ] || run "${test#tests/}" node --test-reporter=tap "$test"
     done
+    # Once more on several event loops.
+    for test in tests/e2e/*.test.mjs; do
+        run "4-loops/${test#tests/e2e/}" \
+            env SIO_LOOPS=4 node --test-reporter=tap "$test"
+    done
 fi
 
 awk '{ passed += $1; failed += $2; skipped += $3 }

@@ -211,7 +211,10 @@ typedef struct sio_options {
                                     have not arrived whole, all clients
                                     together: whoever makes it more is closed,
                                     with 503, 1013 or "forced close" */
-    unsigned loops; /* 1: event loops (threads). More than one: not yet */
+    unsigned loops; /* 1: event loops, each a thread; 0: one per core. With more
+                       than one, handlers of several sockets run at the same
+                       time: see docs/API.md, Threads. Not with event_base,
+                       generate_id or connection_state_recovery */
 
     struct event_base *event_base; /* NULL; the program's own libevent base: it
                                       runs the loop, not sio_run() */

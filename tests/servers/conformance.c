@@ -43,6 +43,7 @@ void server_options(const struct settings *settings, sio_options *options)
     options->allow_eio3 = settings->eio3;
     if (settings->unmatched)
         options->unmatched_status = (int)settings->unmatched;
+    options->loops = settings->loops ? settings->loops : 1;
     options->connection_state_recovery = settings->recovery > 0;
     if (settings->recovery)
         options->max_disconnection_duration_ms = settings->recovery;
@@ -196,8 +197,6 @@ static bool parse_text_setting(struct settings *settings, const char *arg)
 /* What a later library can do: NULL, or what is asked for too early. */
 static const char *not_yet(const struct settings *s)
 {
-    if (s->loops > 1)
-        return "loops";
     if (s->redis && *s->redis)
         return "redis";
     if (s->adapter && strcmp(s->adapter, "classic") != 0)
