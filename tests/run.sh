@@ -29,7 +29,7 @@ rm -f "$logs"/*.log
 export SIO_BUILD="$out"
 export ASAN_OPTIONS="detect_leaks=1:${ASAN_OPTIONS-}"
 export UBSAN_OPTIONS="print_stacktrace=1:${UBSAN_OPTIONS-}"
-export TSAN_OPTIONS="halt_on_error=1:${TSAN_OPTIONS-}"
+export TSAN_OPTIONS="halt_on_error=1:suppressions=$PWD/tests/tsan.supp:${TSAN_OPTIONS-}"
 
 # run NAME COMMAND...: a program that hangs is ended after five minutes.
 run() {
