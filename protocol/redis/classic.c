@@ -117,7 +117,7 @@ static enum pr_error read_change(struct arena *a,
     const enum pr_kind kind = pr_kind(members[OPTS]);
     enum pr_error e;
 
-    out->close = pr_is_true(members[CLOSE]);
+    out->close = out->type == PR_DISCONNECT && pr_is_true(members[CLOSE]);
     if (kind == PR_ABSENT || kind == PR_NULL)
         return read_by_sid(a, members, out);
     e = pr_read_options(a, members[OPTS], out);
@@ -259,7 +259,7 @@ static void write_head(struct pr_writer *w, const struct pr_message *m)
     const bool change =
         m->type == PR_JOIN || m->type == PR_LEAVE || m->type == PR_DISCONNECT;
 
-    if (m->uid.n && !(change && pr_is_emitter(m)))
+    if (m->type == PR_BROADCAST || (m->uid.n && !(change && pr_is_emitter(m))))
         write_string(w, "uid", m->uid);
     if (m->request_id.n && !change)
         write_string(w, "requestId", m->request_id);

@@ -95,7 +95,7 @@ enum pr_flag {
 struct pr_flags {
     uint8_t order[PR_NFLAGS - 1]; /* enum pr_flag; 0 behind the last one */
     bool compress;
-    double timeout_ms;
+    double timeout_ms; /* 0 to 2^53 - 1, not always whole */
 };
 
 struct pr_socket {

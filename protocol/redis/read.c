@@ -68,7 +68,8 @@ static void read_flag(struct pr_value key, struct pr_value v,
         pr_set_volatile(out);
     else if (pr_value_is(key, STR("compress")) && pr_kind(v) == PR_BOOL)
         pr_set_compress(out, pr_is_true(v));
-    else if (pr_value_is(key, STR("timeout")) && pr_number(v, &ms))
+    else if (pr_value_is(key, STR("timeout")) && pr_number(v, &ms) && ms >= 0 &&
+             ms <= SP_MAX_ID)
         pr_set_timeout(out, ms);
     else if (pr_value_is(key, STR("expectSingleResponse")) && pr_is_true(v))
         pr_set_single(out);

@@ -6,6 +6,7 @@
 #include "protocol/redis/stream.h"
 
 #include "protocol/base/base64.h"
+#include "protocol/base/utf8.h"
 #include "protocol/redis/cluster.h"
 #include "protocol/redis/read.h"
 
@@ -73,7 +74,8 @@ enum pr_error pr_entry_decode(struct arena *a, const sio_str *fields,
         else if (str_eq(fields[i], STR("data")))
             data = fields[i + 1];
     }
-    if (out->nsp.n == 0)
+    if (out->nsp.n == 0 || !utf8_valid(out->nsp.p, out->nsp.n) ||
+        !utf8_valid(out->uid.p, out->uid.n))
         return PR_E_UID;
     if (!read_type(type, out))
         return PR_E_TYPE;

@@ -105,6 +105,8 @@ enum pr_kind pr_kind(struct pr_value v)
 
 bool pr_next(struct pr_value list, size_t *pos, struct pr_value *item)
 {
+    if (list.text.n == 0)
+        return false;
     item->msgpack = list.msgpack;
     return list.msgpack ? mp_next_element(list.text, pos, &item->text)
                         : json_next_element(list.text, pos, &item->text);
@@ -135,6 +137,8 @@ static bool next_pair(sio_str map, size_t *pos, sio_str *key, sio_str *item)
 bool pr_next_member(struct pr_value map, size_t *pos, struct pr_value *key,
                     struct pr_value *item)
 {
+    if (map.text.n == 0)
+        return false;
     key->msgpack = item->msgpack = map.msgpack;
     return map.msgpack
                ? next_pair(map.text, pos, &key->text, &item->text)
