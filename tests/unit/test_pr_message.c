@@ -175,6 +175,10 @@ static void test_classic_json(void)
     m.type = PR_ACK;
     check("R42: an empty ack", encode_classic, &m,
         STR("\x82\xa4type\x09\xa9requestId\xa6" "2wy9oR"));
+    m = (struct pr_message){ .type = PR_SOCKETS, .uid = S("u"),
+        .request_id = S("q"), .rooms = NAMES(STR("r1")) };
+    check("R34: ids are asked for", encode_classic, &m, STR(
+        "{\"uid\":\"u\",\"requestId\":\"q\",\"type\":0,\"rooms\":[\"r1\"]}"));
     m = (struct pr_message){ .type = PR_JOIN, .uid = S("dZKCo4"),
         .rooms = NAMES(STR("r1")), .except = NAMES(STR("r2")),
         .names = NAMES(STR("j1"), STR("j2")) };
@@ -355,6 +359,8 @@ static const struct {
     { "[1]", PR_E_FORM },
     { "", PR_E_FORM },
     { "\xa1\xff", PR_E_SHAPE },
+    { "\x81\xa4type\xcb\x3f\xf8\1\1\1\1\1\1", PR_E_TYPE },
+    { "{\"type\":5,\"uid\":\"\\u0041\",\"data\":{\"opts\":{\"rooms\":[\"\\n\",7]}}}", PR_E_OK },
     { "\x81\xa4type\x01", PR_E_OK },
     { "\x81\xa4type\x01\x01", PR_E_FORM },
     { "\x82\xa4type\x01\xa1\xff\x01", PR_E_OK },
@@ -396,6 +402,9 @@ static const struct {
     { PR_REQUEST, "{\"type\":7,\"requestId\":\"q\"," PACKET "," OPTS "}", PR_E_OK, PR_BROADCAST },
     { PR_REQUEST, "{\"type\":8,\"requestId\":\"q\"}", PR_E_TYPE, 0 },
     { PR_REQUEST, "{}", PR_E_TYPE, 0 },
+    { PR_REQUEST, "{\"uid\":7,\"type\":1,\"requestId\":\"q\"}", PR_E_UID, 0 },
+    { PR_REQUEST, "{\"type\":1,\"requestId\":7}", PR_E_REQUEST, 0 },
+    { PR_REQUEST, "{\"type\":4,\"opts\":{},\"close\":\"yes\"}", PR_E_OK, PR_DISCONNECT },
     { PR_REQUEST, "\x05", PR_E_SHAPE, 0 },
     { PR_RESPONSE, "{}", PR_E_REQUEST, 0 },
     { PR_RESPONSE, "{\"requestId\":\"q\"}", PR_E_OK, PR_DONE },
@@ -412,46 +421,70 @@ static const struct {
 };
 /* clang-format on */
 
+typedef enum pr_error decode_fn(struct arena *a, int how, sio_str bytes,
+                                struct pr_message *out);
+
+static enum pr_error decode_classic(struct arena *a, int how, sio_str bytes,
+                                    struct pr_message *out)
+{
+    return pr_classic_decode(a, (enum pr_place)how, bytes, out);
+}
+
+static enum pr_error decode_cluster(struct arena *a, int how, sio_str bytes,
+                                    struct pr_message *out)
+{
+    return pr_cluster_decode(a, bytes, (enum pr_form)how, out);
+}
+
+/* Once, and with each allocation failing. */
+static void check_read(decode_fn *decode, int how, sio_str text,
+                       enum pr_error want, struct pr_message *m)
+{
+    char *copy = exact_copy(text.p, text.n);
+    enum pr_error e = PR_E_NOMEM;
+    struct arena a;
+
+    arena_init(&a);
+    e = decode(&a, how, (sio_str){ copy, text.n }, m);
+    CHECK(e == want, "%s", pr_error_text(e));
+    arena_free(&a);
+    e = PR_E_NOMEM;
+    for (long n = 0; n < 10 && e == PR_E_NOMEM; n++) {
+        oom_arm(n);
+        e = decode(&a, how, (sio_str){ copy, text.n }, m);
+        CHECK(oom_disarm() == (e == PR_E_NOMEM), "%ld: %d", n, e);
+        arena_free(&a);
+    }
+    CHECK(e == want, "%s", pr_error_text(e));
+    free(copy);
+}
+
 static void test_cluster_rows(void)
 {
     struct pr_message m;
-    struct arena a;
 
     for (size_t i = 0; i < COUNT(cluster_rows); i++) {
         const sio_str text = str_of(cluster_rows[i].text);
-        char *copy = exact_copy(text.p, text.n);
-        enum pr_error e;
 
         T_CASE("R49 R50: a cluster message: %s", shown(text.p, text.n));
-        arena_init(&a);
-        e = pr_cluster_decode(&a, (sio_str){ copy, text.n }, PR_JSON_OR_MSGPACK,
-                              &m);
-        CHECK(e == cluster_rows[i].error, "%s", pr_error_text(e));
-        arena_free(&a);
-        free(copy);
+        check_read(decode_cluster, PR_JSON_OR_MSGPACK, text,
+                   cluster_rows[i].error, &m);
     }
 }
 
 static void test_classic_rows(void)
 {
     struct pr_message m;
-    struct arena a;
 
     for (size_t i = 0; i < COUNT(classic_rows); i++) {
         const sio_str text = str_of(classic_rows[i].text);
-        char *copy = exact_copy(text.p, text.n);
-        enum pr_error e;
 
         T_CASE("R49 R50: a classic message, %d: %s", classic_rows[i].place,
                shown(text.p, text.n));
-        arena_init(&a);
-        e = pr_classic_decode(&a, classic_rows[i].place,
-                              (sio_str){ copy, text.n }, &m);
-        CHECK(e == classic_rows[i].error, "%s", pr_error_text(e));
-        CHECK(e != PR_E_OK || m.type == classic_rows[i].type, "%s",
+        check_read(decode_classic, classic_rows[i].place, text,
+                   classic_rows[i].error, &m);
+        CHECK(classic_rows[i].error || m.type == classic_rows[i].type, "%s",
               pr_type_name(m.type));
-        arena_free(&a);
-        free(copy);
     }
 }
 

@@ -81,7 +81,7 @@ static void run(const struct row *row)
 
 static void test_deep(void)
 {
-    static char deep[1001];
+    static char deep[1002];
     struct grow out;
 
     T_CASE("plain MessagePack: as deep as there is");
@@ -91,6 +91,12 @@ static void test_deep(void)
     CHECK(mp_append_plain(&out, (sio_str){ deep, 1001 }) == SIO_OK &&
               out.len == 1001,
           "%zu", out.len);
+    out.len = 0;
+    deep[1000] = '\x91';
+    deep[1001] = '\x01';
+    CHECK(mp_append_plain(&out, (sio_str){ deep, 1002 }) == SIO_E_INVAL &&
+              out.len == 0,
+          "deeper than that");
     grow_free(&out);
 }
 
