@@ -160,6 +160,7 @@ static void answer_poll(struct eng_session *s, int made, struct eng_body *body,
 
     s->poll = NULL;
     s->last_out_ms = (uint32_t)s->engine->loop->now_ms;
+    http_wake(ex);
     if (made == SIO_OK) {
         s->bytes_out += body->data.n;
         respond(s->engine, ex,
@@ -231,6 +232,7 @@ void polling_get(struct eng_session *s, struct http_exchange *ex)
     s->poll = ex;
     ex->ops = &waiting_poll;
     ex->self = s;
+    ex->patient = true;
     if (s->out.len) {
         polling_flush(&s->flush);
     } else if (s->state == EIO_CLOSING || s->state == EIO_CLOSING_PROBING) {

@@ -146,6 +146,22 @@ void http_tls_timed_out(struct net_timer *timer)
         net_timer_start(&h->server->head_timeouts, timer);
 }
 
+/* What waits is likely to go on waiting: let it do so in little memory. Out of
+ * memory it stays as it is. */
+void http_park(struct net_timer *timer)
+{
+    struct http_connection *h =
+        container_of(timer, struct http_connection, timer);
+
+    list_for_each_safe(it, next, &h->exchanges)
+    {
+        struct http_exchange *ex = container_of(it, struct http_exchange, node);
+
+        if (ex->patient && ex->complete && !ex->answered && !ex->kept)
+            http_exchange_park(ex);
+    }
+}
+
 static enum http_phase phase_of(const struct http_connection *h)
 {
     if (h->reading)
@@ -169,6 +185,8 @@ static void watch(struct http_connection *h)
         net_timer_start(&s->head_timeouts, &h->timer);
     else if (phase == HTTP_IDLE)
         net_timer_start(&s->idle_timeouts, &h->timer);
+    else if (phase == HTTP_BUSY)
+        net_timer_start(&s->parks, &h->timer);
     if (phase == HTTP_BUSY || phase == HTTP_IDLE)
         net_timer_stop(&h->whole);
     else if (!net_timer_running(&h->whole))
@@ -178,7 +196,7 @@ static void watch(struct http_connection *h)
 /* A request begins: its times count from here. */
 static void watch_anew(struct http_connection *h)
 {
-    h->phase = HTTP_BUSY;
+    h->phase = HTTP_NEW;
     net_timer_stop(&h->timer);
     net_timer_stop(&h->whole);
 }

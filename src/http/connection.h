@@ -20,6 +20,7 @@
 
 /* What a connection is doing, which says what its timers must watch. */
 enum http_phase {
+    HTTP_NEW,  /* nothing is watched yet */
     HTTP_BUSY, /* requests are being answered: it may take its time */
     HTTP_IDLE, /* between requests */
     HTTP_HEAD, /* a head is arriving, or waits for output to be read */
@@ -55,7 +56,7 @@ struct http_connection {
     struct net_task resume;
 
     enum http_phase phase;
-    struct net_timer timer; /* of the head, or of being idle */
+    struct net_timer timer; /* of the head, of being idle, or to park */
     struct net_timer whole; /* of the whole request */
     struct net_deferred cleanup;
 };
@@ -82,6 +83,7 @@ void http_connection_finish(struct http_connection *h);
 void http_head_timed_out(struct net_timer *timer);
 void http_request_timed_out(struct net_timer *timer);
 void http_idle_timed_out(struct net_timer *timer);
+void http_park(struct net_timer *timer);
 void http_tls_timed_out(struct net_timer *timer);
 
 /* The connection is no longer ours. */
@@ -106,6 +108,8 @@ int http_move(struct http_connection *h, const uint8_t *rest, size_t n);
 
 struct http_exchange *http_exchange_new(struct http_connection *h);
 void http_exchange_release(struct http_exchange *ex);
+/* See http_wake(). */
+void http_exchange_park(struct http_exchange *ex);
 
 /* --- response.c --- */
 

@@ -17,6 +17,7 @@
 #include "protocol/base/buf.h"
 #include "protocol/base/grow.h"
 #include "src/http/forwarded.h"
+#include "src/http/kept.h"
 #include "src/net/conn.h"
 #include "src/net/tls.h"
 
@@ -77,6 +78,7 @@ struct http_exchange {
     const struct http_exchange_ops *ops;
     void *self;
     size_t max_body; /* bytes, 0 */
+    bool patient;    /* may be parked: see http_wake() */
     /* Fields that every answer carries, spelled out (added.h); owned. */
     char *added;
     uint32_t added_size;
@@ -85,14 +87,15 @@ struct http_exchange {
     bool has_cors; /* they include those of CORS, or there are to be none */
     /* The rest is private to src/http. */
     struct grow head, body;
-    struct http_field *fields; /* those of request, slices of head */
+    struct http_field *fields; /* those of request, slices of head or kept */
     size_t field_cap;
-    bool complete;                 /* the request has arrived whole */
-    bool too_large;                /* on_too_large() was called */
-    bool must_continue;            /* the client waits for "100 Continue" */
-    bool answered;                 /* no callback comes any more */
-    bool sent;                     /* the answer is in the connection's queue */
-    bool close_after;              /* the connection ends with this answer */
+    struct http_kept *kept; /* the request, while it is parked, or has been */
+    bool complete;          /* the request has arrived whole */
+    bool too_large;         /* on_too_large() was called */
+    bool must_continue;     /* the client waits for "100 Continue" */
+    bool answered;          /* no callback comes any more */
+    bool sent;              /* the answer is in the connection's queue */
+    bool close_after;       /* the connection ends with this answer */
     struct buf *response, *shared; /* the answer while it waits for its turn */
 };
 
@@ -104,7 +107,7 @@ struct http_server {
     const struct http_server_ops *ops;
     void *self;
     struct net_timer_queue head_timeouts, request_timeouts, idle_timeouts;
-    struct net_timer_queue tls_timeouts;
+    struct net_timer_queue tls_timeouts, parks;
     char date[40];       /* the whole field */
     time_t date_s;       /* the wall-clock second that `date` spells */
     char keep_alive[64]; /* the fields "Connection" and "Keep-Alive" */
@@ -187,6 +190,17 @@ struct net_conn *http_upgrade(struct http_exchange *ex,
 /* "Sun, 06 Nov 1994 08:49:37 GMT", no NUL; returns the length. */
 #define HTTP_TIME_TEXT 29
 size_t http_time_text(time_t t, char out[HTTP_TIME_TEXT]);
+
+/*
+ * For an owner who may wait long before he answers, and says so with
+ * ex->patient: after HTTP_PARK_MS the request may be gone from ex->request, but
+ * for its method and flags, and lie packed elsewhere. This brings all but its
+ * path back; he
+ * calls it before he looks at the request or answers. Out of memory the request
+ * has no fields, and the connection is lost.
+ */
+#define HTTP_PARK_MS 1000
+void http_wake(struct http_exchange *ex);
 
 /* Close the connection without an answer. */
 void http_drop(struct http_exchange *ex);

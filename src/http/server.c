@@ -12,7 +12,6 @@
 #define SPARE_MAX 64        /* exchanges kept */
 #define SPARE_HEAD_MAX 4096 /* bytes of head kept with each */
 #define SPARE_FIELDS_MAX 64 /* fields kept with each */
-#define HEAD_FIRST_CAP 1024 /* bytes: most heads fit */
 
 void http_config_defaults(struct http_config *config)
 {
@@ -55,7 +54,6 @@ static struct http_exchange *take_spare(struct http_server *s)
 struct http_exchange *http_exchange_new(struct http_connection *h)
 {
     struct http_server *s = h->server;
-    size_t max_head = s->config.max_head;
     struct http_exchange *ex = take_spare(s);
 
     if (!ex)
@@ -66,13 +64,7 @@ struct http_exchange *http_exchange_new(struct http_connection *h)
                                   .field_cap = ex->field_cap };
     list_init(&ex->node);
     ex->head.len = 0;
-    ex->head.max = max_head;
-    if (grow_reserve(&ex->head,
-                     max_head < HEAD_FIRST_CAP ? max_head : HEAD_FIRST_CAP) <
-        0) {
-        exchange_free(ex);
-        return NULL;
-    }
+    ex->head.max = s->config.max_head;
     s->exchange_count++;
     return ex;
 }
@@ -87,6 +79,7 @@ void http_exchange_release(struct http_exchange *ex)
     free(ex->added);
     buf_unref(ex->response);
     buf_unref(ex->shared);
+    free(ex->kept);
     if (s->spare_count == SPARE_MAX || ex->head.cap > SPARE_HEAD_MAX ||
         ex->field_cap > SPARE_FIELDS_MAX) {
         exchange_free(ex);
@@ -94,6 +87,44 @@ void http_exchange_release(struct http_exchange *ex)
     }
     list_append(&s->spare, &ex->node);
     s->spare_count++;
+}
+
+/* The head's text and the pointers into it become one small block. */
+void http_exchange_park(struct http_exchange *ex)
+{
+    struct http_request *r = &ex->request;
+
+    ex->kept = http_keep(r);
+    if (!ex->kept)
+        return;
+    r->target = r->path = r->query = (sio_str){ NULL, 0 };
+    r->fields = NULL;
+    r->field_count = 0;
+    grow_free(&ex->head);
+    free(ex->fields);
+    ex->fields = NULL;
+    ex->field_cap = 0;
+}
+
+void http_wake(struct http_exchange *ex)
+{
+    struct http_kept *k = ex->kept;
+    size_t at = 0, n = 0;
+
+    if (!k || ex->fields || k->field_count == 0)
+        return;
+    ex->fields = malloc(k->field_count * sizeof *ex->fields);
+    if (!ex->fields) {
+        net_conn_fail(ex->connection->conn, NET_CLOSE_NOMEM);
+        return;
+    }
+    ex->field_cap = k->field_count;
+    while (http_kept_next(k, &at, &ex->fields[n]))
+        n++;
+    ex->request.fields = ex->fields;
+    ex->request.field_count = n;
+    ex->request.target = http_kept_target(k);
+    ex->request.query = http_kept_query(k);
 }
 
 struct http_client http_client(const struct http_exchange *ex)
@@ -141,7 +172,7 @@ int http_server_init(struct http_server *s, struct net_loop *loop,
                          http_idle_timed_out);
     net_timer_queue_init(&s->tls_timeouts, loop, config->tls_ms,
                          http_tls_timed_out);
-    /* Its interval alone is used. */
+    net_timer_queue_init(&s->parks, loop, HTTP_PARK_MS, http_park);
     return SIO_OK;
 }
 
@@ -180,4 +211,5 @@ void http_server_close(struct http_server *s)
     net_timer_queue_close(&s->request_timeouts);
     net_timer_queue_close(&s->idle_timeouts);
     net_timer_queue_close(&s->tls_timeouts);
+    net_timer_queue_close(&s->parks);
 }

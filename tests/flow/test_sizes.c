@@ -26,7 +26,7 @@ int main(void)
         SIZE(struct event, 128), /* libevent's, within net_conn */
         SIZE(struct net_conn, 336),
         SIZE(struct http_connection, 328),
-        SIZE(struct http_exchange, 272),
+        SIZE(struct http_exchange, 280),
         SIZE(struct http_request, 104),
         SIZE(struct http_websocket, 112), /* within eng_ws */
         SIZE(struct eng_ws, 184),
