@@ -2,7 +2,7 @@
  * polling.c -- the HTTP long-polling transport: a GET that waits for packets, a
  * POST that brings some.
  *
- * What is sent while no GET waits gathers in session->out; what is sent while
+ * What is sent while no GET waits gathers in polling->out; what is sent while
  * one waits leaves with it at the tail of the turn, all of it in one answer.
  *
  * SPDX-License-Identifier: MIT
@@ -12,7 +12,9 @@
 #include "src/engine/revision.h"
 #include "src/engine/watch.h"
 
-#define KEEP_OUT 1024 /* bytes of session->out kept between polls */
+#include <stdlib.h>
+
+#define KEEP_OUT 1024 /* bytes of polling->out kept between polls */
 
 static bool contains(sio_str text, sio_str part)
 {
@@ -109,12 +111,54 @@ static sio_str cookie_of(const struct eng_session *s, char out[HTTP_COOKIE_MAX])
     return (sio_str){ out, n + o->cookie_attributes.n };
 }
 
+int polling_begin(struct eng_session *s)
+{
+    struct eng_polling *polling = calloc(1, sizeof *polling);
+
+    if (!polling)
+        return SIO_E_NOMEM;
+    polling->session = s;
+    net_task_init(&polling->flush, polling_flush);
+    net_timer_init(&polling->closing);
+    net_timer_init(&polling->upgrade);
+    net_timer_init(&polling->noop);
+    grow_init(&polling->out, s->engine->options.max_buffered);
+    s->polling = polling;
+    return SIO_OK;
+}
+
+static void polling_free(struct net_deferred *d)
+{
+    struct eng_polling *polling = container_of(d, struct eng_polling, cleanup);
+
+    grow_free(&polling->out);
+    free(polling);
+}
+
+void polling_end(struct eng_session *s)
+{
+    struct eng_polling *polling = s->polling;
+
+    if (!polling)
+        return;
+    s->polling = NULL;
+    net_timer_stop(&polling->closing);
+    net_timer_stop(&polling->upgrade);
+    net_timer_stop(&polling->noop);
+    net_task_cancel(&polling->flush);
+    net_defer(s->engine->loop, &polling->cleanup, polling_free);
+}
+
 void polling_handshake(struct engine *e, struct http_exchange *ex, sio_str sid)
 {
     struct eng_session *s = session_new(e, ex, sid);
     char cookie[HTTP_COOKIE_MAX];
     struct eng_body body;
 
+    if (s && polling_begin(s) < 0) {
+        session_abandon(s);
+        s = NULL;
+    }
     if (!s) {
         respond_empty(e, ex, 503);
         return;
@@ -143,7 +187,7 @@ static void on_poll_aborted(void *self, struct http_exchange *ex, bool complete)
 
     (void)ex;
     (void)complete;
-    s->poll = NULL;
+    s->polling->poll = NULL;
     session_close(s, EIO_CLOSE_TRANSPORT_ERROR,
                   "poll connection closed prematurely");
 }
@@ -156,9 +200,9 @@ static const struct http_exchange_ops waiting_poll = {
 static void answer_poll(struct eng_session *s, int made, struct eng_body *body,
                         bool compress)
 {
-    struct http_exchange *ex = s->poll;
+    struct http_exchange *ex = s->polling->poll;
 
-    s->poll = NULL;
+    s->polling->poll = NULL;
     s->last_out_ms = (uint32_t)s->engine->loop->now_ms;
     http_wake(ex);
     if (made == SIO_OK) {
@@ -177,13 +221,14 @@ void polling_answer(struct eng_session *s, enum eng_control what)
 {
     struct eng_body body;
 
-    if (s->poll)
+    if (s->polling && s->polling->poll)
         answer_poll(s, revision_body_control(s, what, &body), &body, false);
 }
 
 void polling_flush(struct net_task *task)
 {
-    struct eng_session *s = container_of(task, struct eng_session, flush);
+    struct eng_polling *polling = container_of(task, struct eng_polling, flush);
+    struct eng_session *s = polling->session;
     struct watch_list leaving;
     struct eng_body body;
     int made;
@@ -197,16 +242,16 @@ void polling_flush(struct net_task *task)
         session_close(s, EIO_CLOSE_TRANSPORT_ERROR, "out of memory");
         return;
     }
-    if (!s->poll || s->out.len == 0)
+    if (!polling->poll || polling->out.len == 0)
         return;
     watch_leave(s, &leaving);
-    s->engine->buffered -= s->out.len;
+    s->engine->buffered -= polling->out.len;
     made = revision_body_waiting(s, &body);
-    answer_poll(s, made, &body, s->compress);
-    s->compress = false;
-    if (s->out.cap > KEEP_OUT)
-        grow_free(&s->out);
-    s->out.len = 0;
+    answer_poll(s, made, &body, polling->compress);
+    polling->compress = false;
+    if (polling->out.cap > KEEP_OUT)
+        grow_free(&polling->out);
+    polling->out.len = 0;
     if (made < 0)
         session_close(s, EIO_CLOSE_TRANSPORT_ERROR,
                       "what waited could not be encoded");
@@ -225,16 +270,16 @@ static void reject(struct eng_session *s, struct http_exchange *ex,
 void polling_get(struct eng_session *s, struct http_exchange *ex)
 {
     s->last_in_ms = (uint32_t)s->engine->loop->now_ms;
-    if (s->poll) {
+    if (s->polling->poll) {
         reject(s, ex, "overlap from client");
         return;
     }
-    s->poll = ex;
+    s->polling->poll = ex;
     ex->ops = &waiting_poll;
     ex->self = s;
     ex->patient = true;
-    if (s->out.len) {
-        polling_flush(&s->flush);
+    if (s->polling->out.len) {
+        polling_flush(&s->polling->flush);
     } else if (s->state == EIO_CLOSING || s->state == EIO_CLOSING_PROBING) {
         polling_answer(s, ENG_CONTROL_FAREWELL);
         session_close(s, (enum eio_close_reason)s->parting, NULL);
@@ -283,17 +328,18 @@ static void on_post_body(void *self, struct http_exchange *ex, char *body,
                          size_t n)
 {
     struct eng_session *s = self;
+    struct eng_polling *polling = s->polling; /* good until the turn ends */
     struct engine *e = s->engine;
 
-    s->post = NULL;
+    polling->post = NULL;
     s->last_in_ms = (uint32_t)e->loop->now_ms;
     s->bytes_in += n;
-    s->carrier = &ex->request;
+    polling->carrier = &ex->request;
     if (revision_is_binary(s, &ex->request))
         walk_payload(s, EIO_FORM3_BINARY, body, n);
     else if (revision_unwrap(s, &body, &n))
         walk_text(s, body, n);
-    s->carrier = NULL;
+    polling->carrier = NULL;
     respond(e, ex,
             &(struct answer){ .type = STR("text/html"), .body = STR("ok") });
 }
@@ -302,7 +348,7 @@ static void on_post_too_large(void *self, struct http_exchange *ex)
 {
     struct eng_session *s = self;
 
-    s->post = NULL;
+    s->polling->post = NULL;
     respond_empty(s->engine, ex, 413);
 }
 
@@ -312,7 +358,7 @@ static void on_post_aborted(void *self, struct http_exchange *ex, bool complete)
 
     (void)ex;
     (void)complete;
-    s->post = NULL;
+    s->polling->post = NULL;
     session_close(s, EIO_CLOSE_TRANSPORT_ERROR,
                   "data request connection closed prematurely");
 }
@@ -327,7 +373,7 @@ void polling_post(struct eng_session *s, struct http_exchange *ex)
 {
     sio_str type = http_field_value(&ex->request, STR("content-type"));
 
-    if (s->post) {
+    if (s->polling->post) {
         reject(s, ex, "data request overlap from client");
         return;
     }
@@ -335,7 +381,7 @@ void polling_post(struct eng_session *s, struct http_exchange *ex)
         reject(s, ex, "invalid content");
         return;
     }
-    s->post = ex;
+    s->polling->post = ex;
     ex->ops = &arriving_post;
     ex->self = s;
     ex->max_body = s->engine->options.max_payload;
@@ -344,9 +390,12 @@ void polling_post(struct eng_session *s, struct http_exchange *ex)
 
 void polling_detach(struct eng_session *s)
 {
-    struct http_exchange *post = s->post;
+    struct http_exchange *post;
 
-    s->post = NULL;
+    if (!s->polling)
+        return;
+    post = s->polling->post;
+    s->polling->post = NULL;
     /* First: both may lie on one connection, which goes with the POST. */
     polling_answer(s, ENG_CONTROL_CLOSE);
     if (post)

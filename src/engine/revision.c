@@ -10,7 +10,7 @@
 #define TEXT_TYPE STR("text/plain; charset=UTF-8")
 #define BINARY_TYPE STR("application/octet-stream")
 
-/* What waits in session->out of revision 3. */
+/* What waits in polling->out of revision 3. */
 #define NEUTRAL EIO_FORM3_BINARY
 
 bool revision_is_3(sio_str query)
@@ -38,14 +38,14 @@ void revision_init(struct eng_session *s)
 
 int revision_queue(struct eng_session *s, enum eio_type type, sio_str data)
 {
-    return s->v3 ? eio_payload3_append(&s->out, NEUTRAL, type, data)
-                 : eio_payload_append(&s->out, type, data);
+    return s->v3 ? eio_payload3_append(&s->polling->out, NEUTRAL, type, data)
+                 : eio_payload_append(&s->polling->out, type, data);
 }
 
 int revision_queue_binary(struct eng_session *s, sio_str data)
 {
-    return s->v3 ? eio_payload3_append_binary(&s->out, NEUTRAL, data)
-                 : eio_payload_append_binary(&s->out, data);
+    return s->v3 ? eio_payload3_append_binary(&s->polling->out, NEUTRAL, data)
+                 : eio_payload_append_binary(&s->polling->out, data);
 }
 
 /* A text packet as it is, with its digit. */
@@ -87,7 +87,8 @@ static int queue_payload(struct grow *out, struct sio_packet *p)
 
 int revision_queue_packet(struct eng_session *s, struct sio_packet *p)
 {
-    return s->v3 ? queue_parts3(&s->out, p) : queue_payload(&s->out, p);
+    return s->v3 ? queue_parts3(&s->polling->out, p)
+                 : queue_payload(&s->polling->out, p);
 }
 
 /* --------------------------------------------------------------- answers -- */
@@ -181,7 +182,8 @@ static int render_text3(struct eng_session *s, struct grow *out, bool *binary)
     int r;
 
     *binary = false;
-    eio_payload3_init(&it, NEUTRAL, (char *)s->out.data, s->out.len);
+    eio_payload3_init(&it, NEUTRAL, (char *)s->polling->out.data,
+                      s->polling->out.len);
     while ((r = eio_payload3_next(&it, &p)) == 1) {
         *binary |= p.binary;
         if (*binary && !s->base64)
@@ -198,7 +200,7 @@ int revision_body_waiting(struct eng_session *s, struct eng_body *b)
     bool binary;
     int r;
 
-    body_init(b, grow_str(&s->out));
+    body_init(b, grow_str(&s->polling->out));
     if (!s->v3)
         return SIO_OK;
     r = render_text3(s, &b->made, &binary);

@@ -28,7 +28,7 @@ bool revision_is_3(sio_str query);
 /* What the request of the handshake asks for. */
 void revision_init(struct eng_session *s);
 
-/* --- what waits for a poll: session->out --- */
+/* --- what waits for a poll: polling->out --- */
 
 int revision_queue(struct eng_session *s, enum eio_type type, sio_str data);
 int revision_queue_binary(struct eng_session *s, sio_str data);
@@ -39,7 +39,7 @@ int revision_queue_packet(struct eng_session *s, struct sio_packet *p);
 
 struct eng_body {
     sio_str type, data;
-    struct grow made; /* owns `data` where that is not session->out */
+    struct grow made; /* owns `data` where that is not polling->out */
 };
 
 /* Each fills *b, whose `made` is to be freed in any case. SIO_OK, SIO_E_INVAL

@@ -50,9 +50,6 @@ struct eng_session *session_new(struct engine *e, struct http_exchange *ex,
     s->rtt_ms = ENG_RTT_UNKNOWN;
     s->parting = EIO_CLOSE_FORCED_CLOSE;
     net_timer_init(&s->heartbeat);
-    net_timer_init(&s->closing);
-    net_task_init(&s->flush, polling_flush);
-    grow_init(&s->out, e->options.max_buffered);
     return s;
 }
 
@@ -60,7 +57,6 @@ static void session_free(struct net_deferred *d)
 {
     struct eng_session *s = container_of(d, struct eng_session, cleanup);
 
-    grow_free(&s->out);
     free(s->request);
     free(s);
 }
@@ -68,6 +64,7 @@ static void session_free(struct net_deferred *d)
 void session_abandon(struct eng_session *s)
 {
     eio_step(&s->state, EIO_ON_CLOSE);
+    polling_end(s);
     net_defer(s->engine->loop, &s->cleanup, session_free);
 }
 
@@ -261,7 +258,7 @@ bool eng_writable(const struct eng_session *s)
 {
     if (s->state == EIO_WEBSOCKET)
         return http_websocket_writable(&s->ws->ws);
-    return eng_is_open(s) && s->poll && s->out.len == 0;
+    return eng_is_open(s) && s->polling->poll && s->polling->out.len == 0;
 }
 
 bool eng_takes_volatile(const struct eng_session *s)
@@ -285,7 +282,7 @@ void eng_send_text(struct eng_session *s, sio_str text, bool compress)
         websocket_send_message(s->ws, false, text, compress);
     } else if (eng_is_open(s)) {
         session_count_out(s, 1);
-        s->compress |= compress;
+        s->polling->compress |= compress;
         polling_send(s, EIO_PACKET_MESSAGE,
                      (sio_str){ text.p + 1, text.n - 1 });
     }
@@ -296,7 +293,7 @@ void eng_send_text(struct eng_session *s, sio_str text, bool compress)
 static void doom(struct eng_session *s, enum eng_doom why)
 {
     s->doom = (uint8_t)why;
-    net_task_schedule(s->engine->loop, &s->flush);
+    net_task_schedule(s->engine->loop, &s->polling->flush);
 }
 
 /* A polling form is queued: count it and answer a waiting GET at the tail. */
@@ -306,28 +303,28 @@ static void polling_queued(struct eng_session *s, size_t before, int r)
         doom(s, r == SIO_E_LIMIT ? ENG_DOOM_SLOW : ENG_DOOM_NOMEM);
         return;
     }
-    s->engine->buffered += s->out.len - before;
-    if (s->poll)
-        net_task_schedule(s->engine->loop, &s->flush);
+    s->engine->buffered += s->polling->out.len - before;
+    if (s->polling->poll)
+        net_task_schedule(s->engine->loop, &s->polling->flush);
 }
 
 void polling_send(struct eng_session *s, enum eio_type type, sio_str data)
 {
-    size_t before = s->out.len;
+    size_t before = session_waiting(s);
 
     polling_queued(s, before, revision_queue(s, type, data));
 }
 
 void eng_send_binary(struct eng_session *s, sio_str data, bool compress)
 {
-    size_t before = s->out.len;
+    size_t before = session_waiting(s);
 
     if (s->state == EIO_WEBSOCKET) {
         session_count_out(s, 1);
         websocket_send_message(s->ws, true, data, compress);
     } else if (eng_is_open(s)) {
         session_count_out(s, 1);
-        s->compress |= compress;
+        s->polling->compress |= compress;
         polling_queued(s, before, revision_queue_binary(s, data));
     }
 }
@@ -347,14 +344,14 @@ static void append_frames(struct eng_ws *ws, struct sio_packet *p,
 
 void eng_send_packet(struct eng_session *s, struct sio_packet *p, bool compress)
 {
-    size_t before = s->out.len;
+    size_t before = session_waiting(s);
 
     if (s->state == EIO_WEBSOCKET) {
         session_count_out(s, p->count);
         append_frames(s->ws, p, compress);
     } else if (eng_is_open(s)) {
         session_count_out(s, p->count);
-        s->compress |= compress;
+        s->polling->compress |= compress;
         polling_queued(s, before, revision_queue_packet(s, p));
     }
 }
@@ -376,7 +373,7 @@ static void count_closed(const struct eng_session *s,
     counts->websockets -= s->websocket;
     counts->probing -= probing;
     counts->upgrades_failed += probing;
-    counts->discarded_bytes += s->out.len;
+    counts->discarded_bytes += session_waiting(s);
 }
 
 void session_close(struct eng_session *s, enum eio_close_reason reason,
@@ -394,17 +391,16 @@ void session_close(struct eng_session *s, enum eio_close_reason reason,
     count_closed(s, reason);
     eio_step(&s->state, EIO_ON_CLOSE);
     net_timer_stop(&s->heartbeat);
-    net_timer_stop(&s->closing);
-    net_task_cancel(&s->flush);
     polling_detach(s);
     if (s->ws)
         websocket_close(s->ws, WS_CLOSE_NO_STATUS);
-    e->buffered -= s->out.len;
+    e->buffered -= session_waiting(s);
     map_remove(&e->sessions, &s->node);
     watch_closed(s);
     if (tells)
         e->ops->on_end(e->self, &end);
     e->ops->on_close(e->self, s, reason, detail);
+    polling_end(s);
     net_defer(e->loop, &s->cleanup, session_free);
 }
 
@@ -416,16 +412,16 @@ static void close_in_order(struct eng_session *s, enum eio_close_reason reason)
     }
     if (!eng_is_open(s))
         return;
-    if (s->post) {
+    if (s->polling->post) {
         session_close(s, EIO_CLOSE_TRANSPORT_ERROR,
                       "closed while a POST was arriving");
-    } else if (s->poll && s->out.len == 0) {
+    } else if (s->polling->poll && s->polling->out.len == 0) {
         session_close(s, reason, NULL);
     } else {
         /* The next poll brings what is queued, the one after it the close. */
         s->parting = (uint8_t)reason;
         eio_step(&s->state, EIO_ON_SHUT);
-        net_timer_start(&s->engine->poll_closes, &s->closing);
+        net_timer_start(&s->engine->poll_closes, &s->polling->closing);
     }
 }
 
@@ -439,7 +435,7 @@ bool eng_close_oldest(struct engine *e)
     for (struct map_node *n = map_first(&e->sessions); n; n = map_next(n)) {
         struct eng_session *s = container_of(n, struct eng_session, node);
 
-        if (!eng_is_open(s) || s->post)
+        if (!eng_is_open(s) || (s->polling && s->polling->post))
             continue;
         close_in_order(s, EIO_CLOSE_SERVER_SHUTDOWN);
         return true;
@@ -454,7 +450,8 @@ void eng_discard(struct eng_session *s, enum eio_close_reason reason)
 
 void session_poll_never_came(struct net_timer *timer)
 {
-    struct eng_session *s = container_of(timer, struct eng_session, closing);
+    struct eng_session *s =
+        container_of(timer, struct eng_polling, closing)->session;
 
     session_close(s, (enum eio_close_reason)s->parting,
                   "no poll fetched the close");
@@ -489,8 +486,10 @@ const struct http_kept *eng_request(const struct eng_session *s)
 
 sio_str eng_carrier_value(const struct eng_session *s, sio_str name)
 {
-    return s->carrier ? http_field_value(s->carrier, name)
-                      : http_kept_value(s->request, name);
+    const struct http_request *post = s->polling ? s->polling->carrier : NULL;
+
+    return post ? http_field_value(post, name)
+                : http_kept_value(s->request, name);
 }
 
 const struct net_address *eng_peer(const struct eng_session *s)

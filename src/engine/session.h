@@ -23,27 +23,24 @@ struct eng_session {
     struct map_node node; /* in engine->sessions */
     struct engine *engine;
     void *user;
-    enum eio_state state;
-
-    bool awaiting_pong;
-    bool pong_extended;         /* other traffic has restarted the wait once */
-    uint8_t doom;               /* enum eng_doom: closed at the tail */
-    uint8_t parting;            /* enum eio_close_reason of an orderly close */
-    struct net_timer heartbeat; /* in engine->pings, ->pongs or ->silences */
-    struct net_timer closing;   /* in engine->poll_closes */
-
-    struct http_exchange *poll; /* a GET that waits for something to send */
-    struct http_exchange *post; /* a POST whose body is still arriving */
-    struct grow out;            /* encoded packets that wait for a GET */
-    bool compress;              /* one of them does not mind compression */
-    bool v3;                    /* Engine.IO 3: see revision.h */
-    bool base64, jsonp;         /* of v3: what its client has asked for */
-    struct net_task flush;      /* answers `poll` with `out` */
-
+    struct eng_polling *polling; /* NULL: its transport is a WebSocket */
     struct eng_ws *ws;
-    bool websocket; /* is its transport, and still was when it closed */
-    bool undrained; /* on_drain is due, see watch.c */
+    struct http_kept *request; /* that opened it */
+    union {
+        struct net_timer heartbeat;  /* in engine->pings, ->pongs, ->silences */
+        struct net_deferred cleanup; /* once it has closed */
+    };
+    enum eio_state state;
+    uint8_t doom;    /* enum eng_doom: closed at the tail */
+    uint8_t parting; /* enum eio_close_reason of an orderly close */
+    bool awaiting_pong;
+    bool pong_extended; /* other traffic has restarted the wait once */
+    bool v3;            /* Engine.IO 3: see revision.h */
+    bool base64, jsonp; /* of v3: what its client has asked for */
+    bool websocket;     /* is its transport, and still was when it closed */
+    bool undrained;     /* on_drain is due, see watch.c */
     bool upgrade_failed;
+    struct net_address peer;
     uint32_t opened_s; /* seconds of the loop's clock */
     uint32_t rtt_ms;   /* from the last ping to its pong; ENG_RTT_UNKNOWN */
     uint32_t packets_in, packets_out;
@@ -51,14 +48,31 @@ struct eng_session {
      * A WebSocket's connection counts for itself. */
     uint32_t last_in_ms, last_out_ms;
     uint64_t bytes_in, bytes_out;
-
-    struct http_kept *request; /* that opened it */
-    /* While the body of a POST is being handled: that POST. */
-    const struct http_request *carrier;
-    struct net_address peer;
-    struct net_deferred cleanup;
     char sid[]; /* with a NUL */
 };
+
+/* What a session has until it is on a WebSocket: most are soon, for long. */
+struct eng_polling {
+    struct eng_session *session;
+    struct http_exchange *poll; /* a GET that waits for something to send */
+    struct http_exchange *post; /* a POST whose body is still arriving */
+    /* While the body of a POST is being handled: that POST. */
+    const struct http_request *carrier;
+    struct grow out;          /* encoded packets that wait for a GET */
+    bool compress;            /* one of them does not mind compression */
+    struct net_task flush;    /* answers `poll` with `out` */
+    struct net_timer closing; /* in engine->poll_closes */
+    /* Of the upgrade, while session->ws is probing. */
+    struct net_timer upgrade; /* in engine->upgrades: all of it */
+    struct net_timer noop;    /* in engine->noops, after the probe */
+    struct net_deferred cleanup;
+};
+
+/* Bytes that wait for a poll. */
+static inline size_t session_waiting(const struct eng_session *s)
+{
+    return s->polling ? s->polling->out.len : 0;
+}
 
 /* Its output has a gap, so it cannot go on. */
 enum eng_doom { ENG_DOOM_NONE, ENG_DOOM_SLOW, ENG_DOOM_NOMEM };
@@ -77,8 +91,6 @@ struct eng_ws {
     bool active; /* the transport of its session; else probing beside polling */
     bool v3;     /* as its session */
     bool base64; /* the client has asked for text frames only: "b64" */
-    struct net_timer timeout; /* of the upgrade */
-    struct net_timer noop;    /* while probing, after the probe */
 };
 
 /* --- session.c --- */
@@ -123,6 +135,10 @@ void end_note(const struct eng_session *s, enum eio_close_reason reason,
 
 /* --- polling.c --- */
 void polling_handshake(struct engine *e, struct http_exchange *ex, sio_str sid);
+/* Its memory; SIO_OK or SIO_E_NOMEM. */
+int polling_begin(struct eng_session *s);
+/* It is over, by an upgrade or with the session. Nothing waits any more. */
+void polling_end(struct eng_session *s);
 void polling_get(struct eng_session *s, struct http_exchange *ex);
 void polling_post(struct eng_session *s, struct http_exchange *ex);
 void polling_send(struct eng_session *s, enum eio_type type, sio_str data);

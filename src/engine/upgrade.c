@@ -29,7 +29,7 @@ void upgrade_begin(struct eng_session *s, struct http_exchange *ex)
     eio_step(&s->state, EIO_ON_PROBE);
     s->ws = ws;
     e->counts.probing++;
-    net_timer_start(&e->upgrades, &ws->timeout);
+    net_timer_start(&e->upgrades, &s->polling->upgrade);
 }
 
 void upgrade_fail(struct eng_ws *ws)
@@ -50,36 +50,41 @@ void upgrade_lost(struct eng_session *s)
 
 void upgrade_timed_out(struct net_timer *timer)
 {
-    upgrade_fail(container_of(timer, struct eng_ws, timeout));
+    struct eng_polling *polling =
+        container_of(timer, struct eng_polling, upgrade);
+
+    upgrade_fail(polling->session->ws);
 }
 
 /* The client waits for its GET to end before it sends "5". */
 void upgrade_noop(struct net_timer *timer)
 {
-    struct eng_ws *ws = container_of(timer, struct eng_ws, noop);
+    struct eng_session *s =
+        container_of(timer, struct eng_polling, noop)->session;
 
-    polling_answer(ws->session, ENG_CONTROL_NOOP);
-    net_timer_start(&ws->engine->noops, timer);
+    polling_answer(s, ENG_CONTROL_NOOP);
+    net_timer_start(&s->engine->noops, timer);
 }
 
 /* What waited for a poll becomes frames, in order. */
 static void flush_to_websocket(struct eng_session *s)
 {
+    struct eng_polling *polling = s->polling;
     struct eng_walk walk;
     struct eio_packet p;
 
-    s->engine->buffered -= s->out.len;
-    if (s->out.len) {
-        revision_walk(&walk, s, EIO_FORM3_BINARY, (char *)s->out.data,
-                      s->out.len);
+    s->engine->buffered -= polling->out.len;
+    if (polling->out.len) {
+        revision_walk(&walk, s, EIO_FORM3_BINARY, (char *)polling->out.data,
+                      polling->out.len);
         while (revision_next(&walk, &p) == 1)
             if (p.binary)
-                websocket_send_message(s->ws, true, p.data, s->compress);
+                websocket_send_message(s->ws, true, p.data, polling->compress);
             else /* with the digit, which stands before the data */
                 websocket_send(s->ws, WS_TEXT,
                                (sio_str){ p.data.p - 1, p.data.n + 1 });
     }
-    grow_free(&s->out);
+    polling_end(s);
 }
 
 static void complete(struct eng_ws *ws)
@@ -89,12 +94,9 @@ static void complete(struct eng_ws *ws)
     struct watch_list leaving;
 
     if (s->doom) { /* its output has a gap: close now, not at the tail */
-        polling_flush(&s->flush);
+        polling_flush(&s->polling->flush);
         return;
     }
-    net_timer_stop(&ws->timeout);
-    net_timer_stop(&ws->noop);
-    net_task_cancel(&s->flush);
     polling_detach(s);
     ws->active = s->websocket = true;
     watch_leave(s, &leaving);
@@ -111,14 +113,15 @@ static void complete(struct eng_ws *ws)
 
 static void answer_probe(struct eng_ws *ws)
 {
+    struct eng_session *s = ws->session;
     struct engine *e = ws->engine;
 
     websocket_send(ws, WS_TEXT, STR("3probe"));
-    if (net_timer_running(&ws->noop))
+    if (net_timer_running(&s->polling->noop))
         return;
-    net_timer_start(&e->noops, &ws->noop);
-    if (e->ops->on_upgrading && eng_is_open(ws->session))
-        e->ops->on_upgrading(e->self, ws->session);
+    net_timer_start(&e->noops, &s->polling->noop);
+    if (e->ops->on_upgrading && eng_is_open(s))
+        e->ops->on_upgrading(e->self, s);
 }
 
 void upgrade_on_text(struct eng_ws *ws, sio_str text)

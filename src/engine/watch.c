@@ -96,14 +96,17 @@ static int list_add(struct watch_list *list, const struct eio_packet *p)
     return SIO_OK;
 }
 
-/* What waits in session->out, from a copy: base64 is decoded in place. */
+/* What waits for a poll, from a copy: base64 is decoded in place. */
 static int list_fill(struct watch_list *list, const struct eng_session *s)
 {
     struct eng_walk walk;
     struct eio_packet p;
-    int r = grow_append(&list->bytes, s->out.data, s->out.len);
+    int r;
 
-    if (r < 0 || s->out.len == 0)
+    if (session_waiting(s) == 0)
+        return SIO_OK;
+    r = grow_append(&list->bytes, s->polling->out.data, s->polling->out.len);
+    if (r < 0)
         return r;
     revision_walk(&walk, s, EIO_FORM3_BINARY, (char *)list->bytes.data,
                   list->bytes.len);
@@ -114,7 +117,7 @@ static int list_fill(struct watch_list *list, const struct eng_session *s)
 
 void watch_leave(struct eng_session *s, struct watch_list *leaving)
 {
-    list_init_empty(leaving, s->out.len);
+    list_init_empty(leaving, session_waiting(s));
     if (s->engine->ops->on_flush && list_fill(leaving, s) < 0)
         leaving->count = 0;
 }
@@ -294,7 +297,7 @@ static int transmit(struct eng_session *s, const struct eng_message *m)
     session_count_out(s, 1);
     if (s->state == EIO_WEBSOCKET)
         return send_framed(s, m);
-    s->compress |= m->compress;
+    s->polling->compress |= m->compress;
     polling_send(s, EIO_PACKET_MESSAGE, m->data);
     return SIO_OK;
 }
@@ -330,7 +333,7 @@ size_t eng_buffered(const struct eng_session *s)
 {
     if (s->state == EIO_WEBSOCKET)
         return s->ws->ws.conn ? s->ws->ws.conn->queued : 0;
-    return s->out.len;
+    return session_waiting(s);
 }
 
 int eng_each_buffered(const struct eng_session *s,
@@ -340,7 +343,7 @@ int eng_each_buffered(const struct eng_session *s,
     struct watch_list waiting;
     int r;
 
-    list_init_empty(&waiting, s->out.len);
+    list_init_empty(&waiting, session_waiting(s));
     r = list_fill(&waiting, s);
     for (size_t i = 0; r == SIO_OK && i < waiting.count; i++)
         fn(user, &waiting.packets[i]);

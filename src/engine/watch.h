@@ -19,7 +19,7 @@
 #include "protocol/engineio/packet.h"
 #include "src/engine/session.h"
 
-/* Packets that leave session->out. */
+/* Packets that leave polling->out. */
 struct watch_list {
     size_t waited; /* bytes that they were */
     struct grow bytes;
@@ -41,7 +41,7 @@ static inline void watch_received(struct eng_session *s,
 void watch_created(struct eng_session *s, enum eio_type type);
 void watch_framed(struct eng_session *s, enum eio_type type);
 
-/* Before session->out is emptied: note what leaves. Then, when it has left,
+/* Before polling->out is emptied: note what leaves. Then, when it has left,
  * with an answer or as frames, one of the others, which free the list. */
 void watch_leave(struct eng_session *s, struct watch_list *leaving);
 void watch_polled(struct eng_session *s, struct watch_list *leaving);

@@ -46,16 +46,18 @@ void websocket_send_message(struct eng_ws *ws, bool binary, sio_str data,
 }
 
 /* No session from here on. */
-static struct eng_session *ws_leave(struct eng_ws *ws)
+static void ws_leave(struct eng_ws *ws)
 {
     struct eng_session *s = ws->session;
 
     ws->session = NULL;
-    if (s)
-        s->ws = NULL;
-    net_timer_stop(&ws->timeout);
-    net_timer_stop(&ws->noop);
-    return s;
+    if (!s)
+        return;
+    s->ws = NULL;
+    if (s->polling) {
+        net_timer_stop(&s->polling->upgrade);
+        net_timer_stop(&s->polling->noop);
+    }
 }
 
 void websocket_close(struct eng_ws *ws, unsigned code)
@@ -215,8 +217,6 @@ struct eng_ws *websocket_accept(struct engine *e, struct http_exchange *ex,
     ws->session = s;
     ws->v3 = s && s->v3;
     ws->base64 = base64; /* read before: the request went with the 101 */
-    net_timer_init(&ws->timeout);
-    net_timer_init(&ws->noop);
     return ws;
 }
 

@@ -179,7 +179,7 @@ static void test_idle(struct world *w)
         int (*join)(struct world *w);
         size_t most;
     } rows[] = {
-        { "WebSocket", idle_websocket, 1600 },
+        { "WebSocket", idle_websocket, 1440 },
         { "long-polling", idle_poll, 2280 },
     };
     static int fds[IDLE];

@@ -29,8 +29,9 @@ int main(void)
         SIZE(struct http_exchange, 280),
         SIZE(struct http_request, 104),
         SIZE(struct http_websocket, 112), /* within eng_ws */
-        SIZE(struct eng_ws, 184),
-        SIZE(struct eng_session, 320), /* and its id */
+        SIZE(struct eng_ws, 136),
+        SIZE(struct eng_session, 200), /* and its id */
+        SIZE(struct eng_polling, 184),
         SIZE(struct so_client, 128),
         SIZE(sio_socket, 152), /* and its id */
         SIZE(struct map_node, 56), /* within session, member, link, room */
