@@ -24,8 +24,8 @@ struct member {
     struct list all;      /* in memory->order */
     struct list links;    /* rooms */
     sio_socket *socket;
-    uint64_t seen; /* the selection that has counted it */
-    bool in_own;   /* it is in the room of its own id */
+    uint64_t seen : 63;  /* the selection that has counted it */
+    uint64_t in_own : 1; /* it is in the room of its own id */
 };
 
 struct room {

@@ -29,7 +29,9 @@ bool sio_connected(const sio_socket *socket)
 
 sio_str sio_auth(const sio_socket *socket)
 {
-    return socket->auth;
+    return socket->auth_len
+               ? (sio_str){ socket->id + socket->id_len + 1, socket->auth_len }
+               : STR("{}");
 }
 
 int so_text_out(sio_str text, char *out, size_t size)
@@ -46,7 +48,7 @@ int so_text_out(sio_str text, char *out, size_t size)
 int sio_auth_string(const sio_socket *socket, const char *key, char *out,
                     size_t size)
 {
-    sio_str raw = json_member(socket->auth, str_of(key));
+    sio_str raw = json_member(sio_auth(socket), str_of(key));
     char *text;
     int r;
 

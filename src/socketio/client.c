@@ -34,28 +34,43 @@ sio_socket *so_client_socket(const struct so_client *client, sio_str nsp)
 
 void so_client_note_left(struct so_client *client, sio_namespace *nsp)
 {
-    sio_namespace **slot = &client->left[client->left_next++ % SO_LEFT];
+    struct so_left *left = client->left;
+    sio_namespace **slot;
 
+    if (!left)
+        left = client->left = calloc(1, sizeof *left);
+    if (!left)
+        return; /* what is under way will be an offence */
+    slot = &left->nsps[left->next++ % SO_LEFT];
     so_namespace_unref(*slot);
     *slot = so_namespace_ref(nsp);
 }
 
+static sio_namespace **find_left(const struct so_client *client, sio_str nsp)
+{
+    for (size_t i = 0; client->left && i < SO_LEFT; i++) {
+        sio_namespace **slot = &client->left->nsps[i];
+
+        if (*slot && str_eq(map_key(&(*slot)->node), nsp))
+            return slot;
+    }
+    return NULL;
+}
+
 bool so_client_has_left(const struct so_client *client, sio_str nsp)
 {
-    for (size_t i = 0; i < SO_LEFT; i++)
-        if (client->left[i] && str_eq(map_key(&client->left[i]->node), nsp))
-            return true;
-    return false;
+    return find_left(client, nsp) != NULL;
 }
 
 /* It joins again: from now on its packets count. */
 static void forget_left(struct so_client *client, sio_str nsp)
 {
-    for (size_t i = 0; i < SO_LEFT; i++)
-        if (client->left[i] && str_eq(map_key(&client->left[i]->node), nsp)) {
-            so_namespace_unref(client->left[i]);
-            client->left[i] = NULL;
-        }
+    sio_namespace **slot;
+
+    while ((slot = find_left(client, nsp))) {
+        so_namespace_unref(*slot);
+        *slot = NULL;
+    }
 }
 
 void so_client_send(struct so_client *client, enum sp_type type, sio_str nsp,
@@ -269,8 +284,9 @@ void so_client_unref(struct so_client *client)
     if (!client ||
         atomic_fetch_sub_explicit(&client->refs, 1, memory_order_acq_rel) != 1)
         return;
-    for (size_t i = 0; i < SO_LEFT; i++)
-        so_namespace_unref(client->left[i]);
+    for (size_t i = 0; client->left && i < SO_LEFT; i++)
+        so_namespace_unref(client->left->nsps[i]);
+    free(client->left);
     free(client);
 }
 

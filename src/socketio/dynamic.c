@@ -290,7 +290,7 @@ static void ask_rules(sio_next *next)
             break; /* it matches */
         if (!next->answered) {
             next->running = true;
-            rule->fn(pending->name, socket->auth, next, rule->user);
+            rule->fn(pending->name, sio_auth(socket), next, rule->user);
             next->running = false;
             if (!next->answered)
                 return; /* it will, later */

@@ -272,6 +272,7 @@ static int append_target(struct grow *out, sio_str target)
 static int append_handshake(struct grow *out, const sio_socket *socket,
                             const struct http_request *request)
 {
+    sio_str auth = sio_auth(socket);
     int r = APPEND(out, "{\"headers\":");
 
     if (r == SIO_OK)
@@ -289,7 +290,7 @@ static int append_handshake(struct grow *out, const sio_socket *socket,
     if (r == SIO_OK)
         r = APPEND(out, ",\"auth\":");
     if (r == SIO_OK)
-        r = grow_append(out, socket->auth.p, socket->auth.n);
+        r = grow_append(out, auth.p, auth.n);
     return r == SIO_OK ? grow_append_byte(out, '}') : r;
 }
 
@@ -313,7 +314,7 @@ int sio_handshake_json(const sio_socket *socket, char *out, size_t size)
     struct grow json;
     int r;
 
-    grow_init(&json, HANDSHAKE_MAX + socket->auth.n);
+    grow_init(&json, HANDSHAKE_MAX + socket->auth_len);
     r = so_append_handshake(&json, socket);
     if (r == SIO_OK)
         r = so_text_out(grow_str(&json), out, size);

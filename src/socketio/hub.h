@@ -210,31 +210,40 @@ enum so_socket_state { SO_CONNECTING, SO_CONNECTED, SO_GONE };
 
 struct sio_socket {
     atomic_uint refs;
-    enum so_socket_state state;
-    bool leaving;     /* on the way out: so_socket_leave() runs or ran */
-    bool v2;          /* its client speaks Socket.IO 2: see client2.h */
-    uint16_t waiting; /* its events that middlewares decide about */
-    uint32_t id_len;
-    struct list node;         /* in client->sockets */
+    uint32_t auth_len; /* bytes of JSON text behind the id; 0: {} */
+    union {
+        struct list node; /* in client->sockets, until it leaves */
+        struct net_deferred cleanup;
+    };
     struct so_client *client; /* NULL once the socket is gone */
     struct so_part *part;
     void *slot;       /* the adapter's */
     struct list acks; /* struct so_ack: answers that are waited for */
-    sio_str auth;     /* owned; JSON object */
     char *address;    /* made when asked for */
     void *data;
     void (*free_data)(void *data);
     struct so_text *data_json; /* NULL: {} */
     struct so_resume *resume;  /* NULL: recovery is off, or not for it */
     uint64_t issued_ms;        /* wall clock, ms since the epoch */
-    struct net_deferred cleanup;
-    char id[];
+    uint32_t id_len;
+    uint16_t waiting; /* its events that middlewares decide about */
+    uint8_t state;    /* enum so_socket_state */
+    bool leaving;     /* on the way out: so_socket_leave() runs or ran */
+    bool v2;          /* its client speaks Socket.IO 2: see client2.h */
+    char id[];        /* NUL, auth */
 };
 
 /* A text with its length, in one block. */
 struct so_text {
     size_t n;
     char p[];
+};
+
+/* Namespaces that the server has made a client leave: what is still under way
+ * for them is no offence. The oldest makes room. */
+struct so_left {
+    sio_namespace *nsps[SO_LEFT]; /* referenced */
+    uint8_t next;
 };
 
 struct so_client {
@@ -247,15 +256,14 @@ struct so_client {
         struct so_partial *partial; /* codec_json.c */
         void *parser_state;         /* codec_custom.c */
     };
-    struct net_timer timer; /* until it joins, or its packet is whole */
-    bool packet_timed;      /* codec_custom.c: the latter */
-    bool deaf; /* it broke the rules: nothing more is read from it */
-    /* Namespaces that the server has made it leave: what is still under way for
-     * them is no offence. The oldest makes room. */
-    sio_namespace *left[SO_LEFT]; /* referenced */
-    uint8_t left_next;
-    atomic_uint refs; /* its session's, and answers that are owed */
-    struct net_deferred cleanup;
+    union {
+        struct net_timer timer; /* until it joins, or its packet is whole */
+        struct net_deferred cleanup; /* its session is over */
+    };
+    struct so_left *left; /* NULL: it was not made to leave any */
+    atomic_uint refs;     /* its session's, and answers that are owed */
+    bool packet_timed;    /* codec_custom.c: `timer` is of a packet */
+    bool deaf;            /* it broke the rules: nothing more is read from it */
 };
 
 /* Where the walk over an event's arguments has come to. */

@@ -238,7 +238,7 @@ static struct so_session *session_new(sio_socket *socket)
     memcpy(s->sid, socket->id, sizeof s->sid);
     if (socket->free_data) {
         s->socket = sio_retain(socket);
-        s->bytes += sizeof *socket + socket->auth.n;
+        s->bytes += sizeof *socket + socket->auth_len;
     }
     return s;
 }
@@ -275,7 +275,7 @@ void so_save(sio_socket *socket, const char *reason)
 static bool auth_text(const sio_socket *socket, const char *key, char *out,
                       size_t max)
 {
-    sio_str raw = json_member(socket->auth, str_of(key));
+    sio_str raw = json_member(sio_auth(socket), str_of(key));
     char text[6 * SO_OFFSET_MAX + 2];
     size_t n = 0;
 

@@ -10,32 +10,16 @@
 #include "protocol/socketio/scan.h"
 #include "src/net/random.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <time.h>
 
 /* ------------------------------------------------------------- lifetime -- */
 
-static int copy_auth(sio_socket *socket, sio_str json)
-{
-    char *copy;
-
-    socket->auth = STR("{}");
-    if (json.n <= 2)
-        return SIO_OK;
-    copy = malloc(json.n);
-    if (!copy)
-        return SIO_E_NOMEM;
-    memcpy(copy, json.p, json.n);
-    socket->auth = (sio_str){ copy, json.n };
-    return SIO_OK;
-}
-
 static void socket_free(sio_socket *socket)
 {
     if (socket->free_data)
         socket->free_data(socket->data);
-    if (socket->auth.n > 2) /* not the constant "{}" */
-        free((char *)(uintptr_t)socket->auth.p);
     free(socket->address);
     free(socket->data_json);
     so_resume_free(socket);
@@ -68,7 +52,9 @@ sio_socket *so_socket_new(struct so_client *client, sio_namespace *nsp,
     bool v2 = eng_is_v3(client->session);
     size_t id_len =
         v2 ? so_client2_id(client, map_key(&nsp->node), NULL) : SO_ID_LEN;
-    sio_socket *socket = calloc(1, sizeof *socket + id_len + 1);
+    size_t auth_len = auth.n > 2 ? auth.n : 0;
+    sio_socket *socket =
+        calloc(1, offsetof(sio_socket, id) + id_len + 1 + auth_len);
 
     if (!socket) {
         so_namespace_leave(nsp);
@@ -79,13 +65,15 @@ sio_socket *so_socket_new(struct so_client *client, sio_namespace *nsp,
     socket->state = SO_CONNECTING;
     socket->v2 = v2;
     socket->id_len = (uint32_t)id_len;
+    socket->auth_len = (uint32_t)auth_len;
+    if (auth_len)
+        memcpy(socket->id + id_len + 1, auth.p, auth_len);
     socket->client = client;
     socket->part = so_part_of(so_namespace_ref(nsp), client->shard);
     socket->issued_ms = so_wall_clock_ms();
     list_init(&socket->acks);
     list_init(&socket->node);
-    if (copy_auth(socket, auth) < 0 || make_id(socket) < 0 ||
-        so_resume_begin(socket) < 0) {
+    if (make_id(socket) < 0 || so_resume_begin(socket) < 0) {
         so_namespace_leave(nsp);
         socket_free(socket);
         so_client_violation(client, "out of memory");

@@ -32,8 +32,8 @@ int main(void)
         SIZE(struct eng_ws, 136),
         SIZE(struct eng_session, 200), /* and its id */
         SIZE(struct eng_polling, 184),
-        SIZE(struct so_client, 128),
-        SIZE(sio_socket, 152), /* and its id */
+        SIZE(struct so_client, 80),
+        SIZE(sio_socket, 128), /* and its id */
         SIZE(struct map_node, 56), /* within session, member, link, room */
     };
     /* clang-format on */
