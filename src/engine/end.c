@@ -46,7 +46,7 @@ void end_note(const struct eng_session *s, enum eio_close_reason reason,
                              .bytes_out = s->bytes_out };
     if (!c)
         return;
-    end->age_in_ms = (uint32_t)(now - c->last_in_ms);
+    end->age_in_ms = (uint32_t)now - c->last_in_ms;
     end->age_out_ms = (uint32_t)now - c->last_out_ms;
     end->queued += c->queued + c->lost;
     end->bytes_in += c->bytes_in;

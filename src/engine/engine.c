@@ -42,6 +42,7 @@ int eng_init(struct engine *e, struct net_loop *loop,
     map_init(&e->expected, seed);
     http_websockets_init(&e->websockets, loop,
                          &(struct http_websocket_options){
+                             .ops = &transport_ops,
                              .max_message = options->max_payload,
                              .deflate = options->deflate,
                          });

@@ -86,7 +86,6 @@ enum eng_control {
 
 struct eng_ws {
     struct http_websocket ws;
-    struct engine *engine;
     struct eng_session *session; /* NULL: it is closing */
     bool active; /* the transport of its session; else probing beside polling */
     bool v3;     /* as its session */
@@ -149,6 +148,7 @@ void polling_answer(struct eng_session *s, enum eng_control what);
 void polling_detach(struct eng_session *s);
 
 /* --- websocket.c --- */
+extern const struct http_websocket_ops transport_ops;
 void websocket_handshake(struct engine *e, struct http_exchange *ex,
                          sio_str sid);
 /* Answer 101; NULL when the request was refused (and answered). */

@@ -114,7 +114,7 @@ static void complete(struct eng_ws *ws)
 static void answer_probe(struct eng_ws *ws)
 {
     struct eng_session *s = ws->session;
-    struct engine *e = ws->engine;
+    struct engine *e = s->engine;
 
     websocket_send(ws, WS_TEXT, STR("3probe"));
     if (net_timer_running(&s->polling->noop))

@@ -159,15 +159,7 @@ static void on_drained(struct http_websocket *inner)
         watch_sent(ws->session);
 }
 
-static const struct http_websocket_ops transport_ops = {
-    .on_message = on_message,
-    .on_batch = on_batch,
-    .on_close = on_close,
-    .on_free = on_free,
-};
-
-/* Of those only that somebody watches. */
-static const struct http_websocket_ops watched_ops = {
+const struct http_websocket_ops transport_ops = {
     .on_message = on_message,
     .on_batch = on_batch,
     .on_close = on_close,
@@ -177,7 +169,7 @@ static const struct http_websocket_ops watched_ops = {
 
 void websocket_watch(struct eng_ws *ws)
 {
-    ws->ws.ops = &watched_ops;
+    ws->ws.tells_drained = true;
 }
 
 /* --------------------------------------------------------------- opening -- */
@@ -192,9 +184,8 @@ static int answer(struct engine *e, struct http_exchange *ex, struct eng_ws *ws,
 
     hooks_headers(e, ex, initial, &more);
     n = hooks_headers_append(&more, fields, n);
-    r = http_websocket_accept(&e->websockets, ex, &ws->ws,
-                              e->ops->on_drain ? &watched_ops : &transport_ops,
-                              (sio_str){ NULL, 0 }, fields, n);
+    r = http_websocket_accept(&e->websockets, ex, &ws->ws, (sio_str){ NULL, 0 },
+                              fields, n);
     hooks_headers_free(&more);
     return r;
 }
@@ -213,7 +204,7 @@ struct eng_ws *websocket_accept(struct engine *e, struct http_exchange *ex,
         free(ws);
         return NULL;
     }
-    ws->engine = e;
+    ws->ws.tells_drained = e->ops->on_drain != NULL;
     ws->session = s;
     ws->v3 = s && s->v3;
     ws->base64 = base64; /* read before: the request went with the 101 */

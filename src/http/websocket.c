@@ -14,6 +14,11 @@
 #define PING_MAX 125      /* bytes: RFC 6455 5.5 */
 #define EXTENSION_MAX 256 /* bytes of our Sec-WebSocket-Extensions */
 
+static const struct http_websocket_ops *ops_of(const struct http_websocket *ws)
+{
+    return ws->set->options.ops;
+}
+
 /* --------------------------------------------------------------- the end -- */
 
 static void drop_reader(struct http_websocket *ws)
@@ -32,7 +37,7 @@ static void ws_free(struct net_deferred *d)
     drop_reader(ws);
     free(ws->late_ping);
     http_deflate_free(ws->deflate);
-    ws->ops->on_free(ws);
+    ops_of(ws)->on_free(ws);
 }
 
 /* The last step of every life: the connection is gone, or goes alone. */
@@ -213,7 +218,7 @@ static void pong_missing(struct net_timer *timer)
         start_heartbeat(ws);
         return;
     }
-    if (set->loop->now_ms - ws->conn->last_in_ms <
+    if ((uint32_t)set->loop->now_ms - ws->conn->last_in_ms <
         set->options.ping_timeout_ms) {
         net_timer_start(&set->pongs, timer);
         return;
@@ -251,8 +256,8 @@ static bool hold(struct http_websockets *set, uint8_t *memory)
 
 static void end_batch(struct http_websocket *ws)
 {
-    if (!ws->closing && ws->ops->on_batch)
-        ws->ops->on_batch(ws);
+    if (!ws->closing && ops_of(ws)->on_batch)
+        ops_of(ws)->on_batch(ws);
     release_held(ws->set);
 }
 
@@ -266,7 +271,7 @@ static void on_gathered(struct http_websocket *ws, const struct ws_message *m)
     bool held = hold(set, memory);
 
     set->held_bytes += m->n;
-    ws->ops->on_message(ws, m);
+    ops_of(ws)->on_message(ws, m);
     if (!held || set->held_bytes > HTTP_WS_HELD_MAX)
         end_batch(ws);
     if (!held)
@@ -279,7 +284,7 @@ static void tell_end(struct http_websocket *ws,
     if (ws->closing)
         return;
     ws->closing = true;
-    ws->ops->on_close(ws, end);
+    ops_of(ws)->on_close(ws, end);
 }
 
 /* The peer's close frame, or bytes that break the protocol: answer with a close
@@ -351,7 +356,7 @@ static void on_message(struct http_websocket *ws, const struct ws_message *m)
         if (m->gathered)
             on_gathered(ws, m);
         else
-            ws->ops->on_message(ws, m);
+            ops_of(ws)->on_message(ws, m);
         break;
     default:
         break;
@@ -479,8 +484,8 @@ static void on_drained(void *self)
     ws->late_ping = NULL;
     if (late && !ws->closing)
         put_pong(ws, (sio_str){ (char *)late + 1, late[0] });
-    else if (!ws->closing && ws->ops->on_drained)
-        ws->ops->on_drained(ws);
+    else if (!ws->closing && ws->tells_drained)
+        ops_of(ws)->on_drained(ws);
     free(late);
 }
 
@@ -557,13 +562,11 @@ static struct net_conn *switch_protocols(struct http_exchange *ex,
 }
 
 static void ws_open(struct http_websockets *set, struct http_websocket *ws,
-                    const struct http_websocket_ops *ops,
                     struct http_server *server, struct net_conn *conn,
                     struct http_deflate *deflate)
 {
-    *ws = (struct http_websocket){
-        .set = set, .ops = ops, .conn = conn, .deflate = deflate
-    };
+    *ws =
+        (struct http_websocket){ .set = set, .conn = conn, .deflate = deflate };
     net_timer_init(&ws->timeout);
     list_append(&set->list, &ws->node);
     set->count++;
@@ -573,10 +576,8 @@ static void ws_open(struct http_websockets *set, struct http_websocket *ws,
 }
 
 int http_websocket_accept(struct http_websockets *set, struct http_exchange *ex,
-                          struct http_websocket *ws,
-                          const struct http_websocket_ops *ops,
-                          sio_str subprotocol, const struct http_field *fields,
-                          size_t field_count)
+                          struct http_websocket *ws, sio_str subprotocol,
+                          const struct http_field *fields, size_t field_count)
 {
     const struct http_request *r = &ex->request;
     struct ws_handshake h = {
@@ -612,7 +613,7 @@ int http_websocket_accept(struct http_websockets *set, struct http_exchange *ex,
         http_deflate_free(deflate);
         return SIO_E_STATE;
     }
-    ws_open(set, ws, ops, server, conn, deflate);
+    ws_open(set, ws, server, conn, deflate);
     return SIO_OK;
 }
 

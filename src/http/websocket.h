@@ -50,7 +50,7 @@ struct http_websocket_ops {
      * http_websocket_close(). */
     void (*on_close)(struct http_websocket *ws,
                      const struct http_websocket_end *end);
-    /* Everything queued went to the kernel; may be NULL. */
+    /* Everything queued went to the kernel: where ws->tells_drained is set. */
     void (*on_drained)(struct http_websocket *ws);
     /* The connection is gone: at the end of a turn, the last call. */
     void (*on_free)(struct http_websocket *ws);
@@ -58,6 +58,7 @@ struct http_websocket_ops {
 
 /* Of one endpoint. */
 struct http_websocket_options {
+    const struct http_websocket_ops *ops;
     uint64_t max_message;   /* bytes */
     uint32_t max_fragments; /* of a message; 0: WS_MAX_FRAGMENTS */
     uint32_t ping_interval_ms, ping_timeout_ms; /* 0: no pings */
@@ -84,10 +85,10 @@ struct http_websockets {
 struct http_websocket {
     struct list node; /* in set->list */
     struct http_websockets *set;
-    const struct http_websocket_ops *ops;
     struct net_conn *conn; /* NULL: over */
     bool closing;          /* our close frame is sent, or the peer's came */
     bool reading;          /* inside on_data() */
+    bool tells_drained;    /* false at first; the owner's to set */
     uint32_t pong_bytes;   /* of pongs since all was written */
     /* NULL: nothing is unfinished. Inside on_data() the one of the set, or its
      * own, which it has as long as a frame or a message has not come whole. */
@@ -95,8 +96,10 @@ struct http_websocket {
     struct http_deflate *deflate; /* NULL: not agreed on */
     uint8_t *late_ping; /* one that came when too many pongs waited: length,
                            bytes; NULL: none */
-    struct net_timer timeout; /* of the closing handshake */
-    struct net_deferred cleanup;
+    union {
+        struct net_timer timeout;    /* of pings, or of the closing handshake */
+        struct net_deferred cleanup; /* once it is over */
+    };
 };
 
 void http_websockets_init(struct http_websockets *set, struct net_loop *loop,
@@ -117,10 +120,8 @@ sio_str http_websocket_subprotocol(sio_str offered, sio_str spoken);
  * as it was: SIO_E_INVAL (refused), SIO_E_STATE.
  */
 int http_websocket_accept(struct http_websockets *set, struct http_exchange *ex,
-                          struct http_websocket *ws,
-                          const struct http_websocket_ops *ops,
-                          sio_str subprotocol, const struct http_field *fields,
-                          size_t field_count);
+                          struct http_websocket *ws, sio_str subprotocol,
+                          const struct http_field *fields, size_t field_count);
 
 /* Queue one message, or a control frame. Dropped when it is closing. compress:
  * it may be, where that was agreed on. */

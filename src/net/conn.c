@@ -115,7 +115,7 @@ static void on_readable(struct net_conn *c)
     if (n > 0) {
         c->bytes_in += (size_t)n;
         c->loop->bytes_in += (size_t)n;
-        c->last_in_ms = c->loop->now_ms;
+        c->last_in_ms = (uint32_t)c->loop->now_ms;
         if (c->tls)
             net_tls_received(c, (size_t)n);
         else
@@ -406,7 +406,7 @@ static int join_loop(struct net_loop *loop, int fd,
     c->fd = fd;
     c->peer = *peer;
     c->max_queued = max_queued;
-    c->last_in_ms = loop->now_ms;
+    c->last_in_ms = (uint32_t)loop->now_ms;
     c->last_out_ms = (uint32_t)loop->now_ms;
     c->reading = true;
     list_init(&c->dirty);

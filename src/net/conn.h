@@ -68,28 +68,30 @@ struct net_conn {
     void *self;
     struct event event;
     int fd;
-    bool reading;     /* not paused */
-    bool wants_write; /* the kernel's buffer is full: EV_WRITE is awaited */
-    bool ended;       /* the peer's FIN has come */
-    bool finishing;   /* the owner has left, see net_conn_finish() */
+    bool reading : 1;     /* not paused */
+    bool wants_write : 1; /* the kernel's buffer is full: EV_WRITE is awaited */
+    bool ended : 1;       /* the peer's FIN has come */
+    bool finishing : 1;   /* the owner has left, see net_conn_finish() */
     bool fin_sent : 1;
     bool outgoing : 1; /* we have made it: see net_conn_open_outgoing() */
-    bool failed;       /* doomed: on_closed() comes at the tail */
-    bool closed;
+    bool failed : 1;   /* doomed: on_closed() comes at the tail */
+    bool closed : 1;
     uint8_t fail_reason; /* enum net_close_reason */
     struct net_address peer;
-    struct net_tls *tls; /* NULL: plain; see tls.h */
+    uint32_t last_in_ms;  /* the low bits of the loop's clock */
+    uint32_t last_out_ms; /* the same: the kernel took bytes */
+    uint32_t lost;        /* bytes that were queued when it failed */
+    uint32_t linger_ms;
+    uint32_t linger_mark; /* bytes delivered when `linger` was started */
+    struct net_tls *tls;  /* NULL: plain; see tls.h */
     struct net_chunk *head, *tail;
     size_t queued;     /* bytes in the queue */
     size_t max_queued; /* over it before an append: the connection fails */
     uint64_t bytes_in, bytes_out;
-    uint64_t last_in_ms;  /* of the loop's clock */
-    uint32_t last_out_ms; /* the low bits of it: the kernel took bytes */
-    uint32_t lost;        /* bytes that were queued when it failed */
-    uint32_t linger_ms;
-    uint32_t linger_mark; /* bytes delivered when `linger` was started */
-    struct net_alarm linger;
-    struct net_deferred cleanup;
+    union {
+        struct net_alarm linger;
+        struct net_deferred cleanup; /* once it is closed */
+    };
 };
 
 /*

@@ -53,8 +53,7 @@ static void on_drained(struct http_websocket *inner)
     sio_websocket *ws = outer(inner);
     const struct endpoint *e = ws->endpoint;
 
-    if (e->handlers.on_drain)
-        e->handlers.on_drain(ws, e->user);
+    e->handlers.on_drain(ws, e->user);
 }
 
 static void on_close(struct http_websocket *inner,
@@ -101,11 +100,12 @@ static void accept_websocket(struct endpoint *e, struct http_exchange *ex)
     ws->endpoint = e;
     if (chosen.n)
         memcpy(ws->subprotocol, chosen.p, chosen.n);
-    if (http_websocket_accept(&e->websockets, ex, &ws->inner, &endpoint_ops,
-                              chosen, NULL, 0) < 0) {
+    if (http_websocket_accept(&e->websockets, ex, &ws->inner, chosen, NULL, 0) <
+        0) {
         free(ws);
         return;
     }
+    ws->inner.tells_drained = e->handlers.on_drain != NULL;
     if (e->handlers.on_open)
         e->handlers.on_open(ws, e->user);
 }
@@ -182,6 +182,7 @@ int sio_on_websocket(sio_server *server, const sio_websocket_options *options,
                                                : sizeof e->handlers);
     http_websockets_init(&e->websockets, &server->main.loop,
                          &(struct http_websocket_options){
+                             .ops = &endpoint_ops,
                              .max_message = o.max_message,
                              .max_fragments = o.max_fragments,
                              .ping_interval_ms = o.ping_interval_ms,

@@ -179,8 +179,8 @@ static void test_idle(struct world *w)
         int (*join)(struct world *w);
         size_t most;
     } rows[] = {
-        { "WebSocket", idle_websocket, 1344 },
-        { "long-polling", idle_poll, 2176 },
+        { "WebSocket", idle_websocket, 1280 },
+        { "long-polling", idle_poll, 2096 },
     };
     static int fds[IDLE];
 

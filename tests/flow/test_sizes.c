@@ -24,12 +24,12 @@ int main(void)
         size_t size, most;
     } rows[] = {
         SIZE(struct event, 128), /* libevent's, within net_conn */
-        SIZE(struct net_conn, 336),
+        SIZE(struct net_conn, 312),
         SIZE(struct http_connection, 328),
         SIZE(struct http_exchange, 280),
         SIZE(struct http_request, 104),
-        SIZE(struct http_websocket, 112), /* within eng_ws */
-        SIZE(struct eng_ws, 136),
+        SIZE(struct http_websocket, 88), /* within eng_ws */
+        SIZE(struct eng_ws, 104),
         SIZE(struct eng_session, 200), /* and its id */
         SIZE(struct eng_polling, 184),
         SIZE(struct so_client, 80),
