@@ -132,6 +132,12 @@ static bool send_late(struct net_tls *t)
 
 /* ------------------------------------------------------------- callbacks -- */
 
+/* The BIO knows it anyway; "app data" would be more allocations. */
+static struct net_tls *tls_of(const SSL *ssl)
+{
+    return BIO_get_data(SSL_get_rbio(ssl));
+}
+
 /* "*.example.com" is for one label before that domain. */
 static bool matches(const char *pattern, const char *name)
 {
@@ -161,7 +167,7 @@ static SSL_CTX *find_host(const struct tls_generation *g, const char *name)
 
 int tls_on_name(SSL *ssl, int *alert, void *arg)
 {
-    const struct net_tls *t = SSL_get_app_data(ssl);
+    const struct net_tls *t = tls_of(ssl);
     const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     SSL_CTX *ctx = name ? find_host(t->generation, name) : NULL;
 
@@ -192,7 +198,7 @@ int tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n,
 int tls_on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
                   EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int encrypt)
 {
-    struct net_tls *t = SSL_get_app_data(ssl);
+    struct net_tls *t = tls_of(ssl);
     int r = tls_ticket_crypt(&t->context->tickets, t->conn->loop->now_ms, name,
                              iv, cipher, mac, encrypt);
 
@@ -456,7 +462,7 @@ static int attach(struct net_tls *t, const BIO_METHOD *method)
     BIO_set_data(bio, t);
     BIO_set_init(bio, 1);
     SSL_set_bio(t->ssl, bio, bio);
-    return SSL_set_app_data(t->ssl, t) == 1 ? SIO_OK : SIO_E_NOMEM;
+    return SIO_OK;
 }
 
 static struct net_tls *tls_new(struct net_conn *c)
