@@ -40,7 +40,8 @@ ifeq ($(REDIS),1)
 DEFS    += -DSIO_WITH_REDIS
 HIREDIS := -lhiredis
 else
-NO_REDIS := src/adapter/redis% tests/unit/test_redis% tests/flow/test_redis%
+NO_REDIS := src/adapter/redis% tests/unit/test_redis% tests/flow/test_redis% \
+            tests/flow/fake_redis.c
 endif
 ALL  := -std=c11 $(DEFS) -I. -Iinclude -fPIC -fvisibility=hidden -pthread \
         $(WARN) $(FLAGS.$(BUILD)) $(CFLAGS)
@@ -52,7 +53,7 @@ CORE    := $(filter-out src/daemon/% src/cli/% $(NO_REDIS),$(wildcard src/*/*.c)
 UNIT    := $(filter-out $(NO_REDIS),$(wildcard tests/unit/test_*.c))
 FLOW    := $(filter-out $(NO_REDIS),$(wildcard tests/flow/test_*.c))
 SUPPORT := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)) \
-           $(filter-out tests/flow/test_%,$(wildcard tests/flow/*.c))
+           $(filter-out tests/flow/test_% $(NO_REDIS),$(wildcard tests/flow/*.c))
 DEMOS   := $(filter-out common,$(patsubst demo/%/,%,$(sort $(dir $(wildcard demo/*/*.c)))))
 SERVERS := conformance bench e2e
 FUZZ    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))

@@ -17,6 +17,7 @@
 
 #include "protocol/base/str.h"
 #include "src/net/output.h"
+#include "src/net/tls_connect.h"
 #include "src/net/tls_context.h"
 
 #include <assert.h>
@@ -30,6 +31,7 @@
 
 /* Of a connection that we have made. */
 struct outgoing {
+    struct net_tls_client *client;
     void (*on_failed)(void *self, const char *why);
     void *self;
 };
@@ -497,24 +499,28 @@ int net_tls_start(struct net_conn *c, sio_tls *tls)
     return SIO_OK;
 }
 
-int tls_begin_outgoing(struct net_conn *c, SSL *ssl, BIO_METHOD *bio,
+int tls_begin_outgoing(struct net_conn *c, SSL *ssl,
+                       struct net_tls_client *client, const BIO_METHOD *bio,
                        void (*on_failed)(void *self, const char *why),
                        void *self)
 {
-    struct net_tls *t = tls_new(c);
+    struct outgoing *o = malloc(sizeof *o);
+    struct net_tls *t = o ? tls_new(c) : NULL;
 
     if (!t) {
+        free(o);
         SSL_free(ssl);
+        net_tls_client_free(client);
         return SIO_E_NOMEM;
     }
+    *o = (struct outgoing){ client, on_failed, self };
+    t->outgoing = o;
     t->ssl = ssl;
-    t->outgoing = malloc(sizeof *t->outgoing);
-    if (!t->outgoing || attach(t, bio) < 0) {
+    if (attach(t, bio) < 0) {
         ERR_clear_error();
         net_tls_free(c);
         return SIO_E_NOMEM;
     }
-    *t->outgoing = (struct outgoing){ on_failed, self };
     SSL_set_connect_state(ssl);
     shake(c); /* says the first word */
     if (t->late.len)
@@ -557,6 +563,8 @@ void net_tls_drop(struct net_tls *t)
     tls_generation_unref(t->generation);
     sio_tls_free(t->context);
     grow_free(&t->late);
+    if (t->outgoing)
+        net_tls_client_free(t->outgoing->client);
     free(t->outgoing);
     free(t->certificate);
     free(t);

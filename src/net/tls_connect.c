@@ -17,6 +17,7 @@
 #define CHAIN_MAX (100u * 1024)
 
 struct net_tls_client {
+    atomic_uint refs;
     SSL_CTX *ctx;
     BIO_METHOD *bio;
 };
@@ -66,6 +67,7 @@ net_tls_client_new(const struct net_tls_client_options *options, char *why,
     tls_explain(&reason, "TLS", NULL, sio_strerror(SIO_E_NOMEM));
     if (!client)
         return NULL;
+    atomic_init(&client->refs, 1);
     client->ctx = SSL_CTX_new(TLS_client_method());
     client->bio = tls_bio_new();
     if (!client->ctx || !client->bio ||
@@ -79,7 +81,8 @@ net_tls_client_new(const struct net_tls_client_options *options, char *why,
 
 void net_tls_client_free(struct net_tls_client *client)
 {
-    if (!client)
+    if (!client ||
+        atomic_fetch_sub_explicit(&client->refs, 1, memory_order_acq_rel) != 1)
         return;
     SSL_CTX_free(client->ctx);
     BIO_meth_free(client->bio);
@@ -109,5 +112,6 @@ int net_tls_connect(struct net_conn *c, struct net_tls_client *client,
         ERR_clear_error();
         return SIO_E_NOMEM;
     }
-    return tls_begin_outgoing(c, ssl, client->bio, on_failed, self);
+    atomic_fetch_add_explicit(&client->refs, 1, memory_order_relaxed);
+    return tls_begin_outgoing(c, ssl, client, client->bio, on_failed, self);
 }

@@ -25,7 +25,8 @@ struct net_tls_client *
 net_tls_client_new(const struct net_tls_client_options *options, char *why,
                    size_t size);
 
-/* No connection may have it any more. NULL is allowed. */
+/* Let go of it: connections keep what they need. NULL is allowed. Any thread.
+ */
 void net_tls_client_free(struct net_tls_client *client);
 
 /*
@@ -33,7 +34,7 @@ void net_tls_client_free(struct net_tls_client *client);
  * handshake. When that fails, or TLS does later, on_failed() says why
  * (possibly from within this call) and on_closed() follows.
  *
- * client     borrowed as long as the connection
+ * client     a reference of its own is taken
  * name       a host name, or an IP address: that the certificate must be for;
  *            borrowed until this returns
  * on_failed  may be NULL

@@ -20,6 +20,7 @@
 #include <stdatomic.h>
 
 struct net_conn;
+struct net_tls_client;
 
 struct tls_ticket_key {
     unsigned char name[16], cipher[32], mac[32];
@@ -113,9 +114,10 @@ int tls_ticket_crypt(struct tls_tickets *tickets, uint64_t now_ms,
 
 BIO_METHOD *tls_bio_new(void);
 
-/* net_tls_connect() with an SSL that is ready but for its BIO; it is ours from
- * here on, also when this fails. */
-int tls_begin_outgoing(struct net_conn *c, SSL *ssl, BIO_METHOD *bio,
+/* net_tls_connect() with an SSL that is ready but for its BIO; it and the
+ * reference to `client` are ours from here on, also when this fails. */
+int tls_begin_outgoing(struct net_conn *c, SSL *ssl,
+                       struct net_tls_client *client, const BIO_METHOD *bio,
                        void (*on_failed)(void *self, const char *why),
                        void *self);
 
