@@ -39,6 +39,7 @@ endif
 ifeq ($(REDIS),1)
 DEFS    += -DSIO_WITH_REDIS
 HIREDIS := -lhiredis
+REDIS_SERVERS := redis
 else
 NO_REDIS := src/adapter/redis% tests/unit/test_redis% tests/flow/test_redis% \
             tests/flow/fake_redis.c
@@ -55,7 +56,7 @@ FLOW    := $(filter-out $(NO_REDIS),$(wildcard tests/flow/test_*.c))
 SUPPORT := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)) \
            $(filter-out tests/flow/test_% $(NO_REDIS),$(wildcard tests/flow/*.c))
 DEMOS   := $(filter-out common,$(patsubst demo/%/,%,$(sort $(dir $(wildcard demo/*/*.c)))))
-SERVERS := conformance bench e2e
+SERVERS := conformance bench e2e $(REDIS_SERVERS)
 FUZZ    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 obj      = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
@@ -158,6 +159,12 @@ $(OUT)/servers/bench: $(OUT)/obj/tests/servers/bench.o $(LIB)
 
 $(OUT)/servers/e2e: $(call obj,tests/e2e/server.c tests/flow/toy.c \
     tests/servers/counters.c) $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# It is inside the library, so this is linked with its objects.
+$(OUT)/servers/redis: $(call obj,tests/e2e/redis_client.c $(PROTO) $(CORE))
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(LIBS)

@@ -18,11 +18,12 @@ browser='chromium' # without it the browser tests are skipped, not failed
 # Without these the tests behind proxies are skipped, and those with Python's
 # client.
 proxies='nginx-light libnginx-mod-stream haproxy openssl'
+redis='redis-server' # without it the tests with Redis are skipped
 python='python3-socketio python3-aiohttp python3-requests python3-websocket'
 
 case ${1-} in
 all) packages="$build $checks" ;;
-demo) packages=$build browser='' proxies='' python='' ;;
+demo) packages=$build browser='' proxies='' redis='' python='' ;;
 *)
     echo 'usage: setup.sh all|demo' >&2
     exit 2
@@ -71,9 +72,9 @@ install() {
     as_root apt-get update >"$log" 2>&1 && apt_install "$@"
 }
 
-# The proxies' packages start them as services; the tests start their own. What
-# was there before stays as it was.
-install_proxies() {
+# These packages start services; the tests start their own. What was there before
+# stays as it was.
+install_services() {
     policy=/usr/sbin/policy-rc.d
     if [ ! -e "$policy" ]; then
         printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null &&
@@ -86,6 +87,7 @@ install_proxies() {
         case $package in
         nginx-light) as_root systemctl disable nginx ;;
         haproxy) as_root systemctl disable haproxy ;;
+        redis-server) as_root systemctl disable redis-server ;;
         esac
     done >"$log" 2>&1
 }
@@ -99,8 +101,11 @@ if command -v dpkg-query >/dev/null; then
         [ $# -eq 0 ] || install "$@" ||
             echo "setup: could not install $*: the browser tests are skipped"
         set -- $(missing $proxies)
-        [ $# -eq 0 ] || install_proxies "$@" ||
+        [ $# -eq 0 ] || install_services "$@" ||
             echo "setup: could not install $*: tests behind proxies are skipped"
+        set -- $(missing $redis)
+        [ $# -eq 0 ] || install_services "$@" ||
+            echo "setup: could not install $*: tests with Redis are skipped"
         set -- $(missing $python)
         [ $# -eq 0 ] || install "$@" ||
             echo "setup: could not install $*: the Python client is not tested"

@@ -22,12 +22,12 @@ static struct shards *of_world(struct world *w)
 
 struct net_loop *shards_loop(struct shards *s, size_t i)
 {
-    return i ? &s->loops[i] : &s->world.server->loop;
+    return i ? &s->loops[i] : &s->world.server->main.loop;
 }
 
 struct http_server *shards_http(struct shards *s, size_t i)
 {
-    return i ? &s->https[i] : &s->world.server->http;
+    return i ? &s->https[i] : &s->world.server->main.http;
 }
 
 /* Nobody runs it at the moment. */
@@ -84,7 +84,7 @@ static void pump(struct world *w)
         net_loop_poll(&s->loops[i]);
         detach(s, i);
     }
-    net_loop_attach(&s->world.server->loop);
+    net_loop_attach(&s->world.server->main.loop);
 }
 
 void shards_turn(struct shards *s)
