@@ -14,14 +14,10 @@
 
 #include "tests/flow/world.h"
 
-#define SHARDS_MAX 4
-
 struct shards {
     struct world world; /* loop 0 is its server's */
     size_t count;
-    size_t chosen;                     /* where new connections go */
-    struct net_loop loops[SHARDS_MAX]; /* from 1 on */
-    struct http_server https[SHARDS_MAX];
+    size_t chosen; /* where new connections go */
 };
 
 bool shards_open(struct shards *s, size_t count, const sio_options *options);
@@ -33,6 +29,8 @@ void shards_elsewhere(struct shards *s, void (*fn)(void *user), void *user);
 /* Everything that can be done now, also what loops ask of one another. */
 void shards_turn(struct shards *s);
 
+/* Of all loops as they are now. */
+sio_stats shards_stats(struct shards *s);
 struct net_loop *shards_loop(struct shards *s, size_t i);
 struct http_server *shards_http(struct shards *s, size_t i);
 

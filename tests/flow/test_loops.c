@@ -684,7 +684,7 @@ int main(void)
         net_loop_stop(shards_loop(&s, i));
     for (size_t i = 0; i < LOOPS; i++)
         pthread_join(threads[i], NULL);
-    sio_get_stats(s.world.server, &stats);
+    stats = shards_stats(&s);
     CHECK(atomic_load(&connects) > CLIENTS + 4 && stats.events_out > 20000,
           "%d connects, %d events: no storm", atomic_load(&connects),
           (int)stats.events_out);

@@ -94,7 +94,7 @@ static void check_empty(void)
     sio_stats stats;
 
     shards_turn(&s);
-    sio_get_stats(w->server, &stats);
+    stats = shards_stats(&s);
     CHECK(stats.sockets == 0 && stats.sessions == 0 && stats.rooms == 0 &&
               stats.pending_acks == 0,
           "%zu sockets, %zu sessions, %zu rooms, %zu acks", stats.sockets,
@@ -221,7 +221,7 @@ static void test_emits(void)
         before = oom_count();
         sio_emit(sio_of(w->server, "/empty"), "a");
         before = oom_count() - before;
-        CHECK(!atomic_load(&s.loops[1].mail), "a letter");
+        CHECK(!atomic_load(&shards_loop(&s, 1)->mail), "a letter");
         CHECK(before <= 4, "%ld allocations", before);
     }
     end();
@@ -486,7 +486,8 @@ static void fetch_far(void *user)
 
 static void test_fetching(void)
 {
-    T_CASE("sockets of all loops are fetched: pictures of those elsewhere");
+    T_CASE("S203 sockets of all loops are fetched: pictures of those "
+           "elsewhere, with id, rooms and data");
     begin();
     world_send_text(w, fds[2], "42[\"join\",\"room\"]");
     sio_set_data_json(sockets[2], "[2]", 3);
@@ -666,7 +667,7 @@ static void test_counts(void)
     send_all("42[\"join\",\"room\"]");
     sio_emit(nsp, "a");
     shards_turn(&s);
-    sio_get_stats(w->server, &stats);
+    stats = shards_stats(&s);
     CHECK(stats.sockets == LOOPS && stats.sessions == LOOPS &&
               stats.events_in == LOOPS && stats.events_out == LOOPS &&
               stats.rooms == LOOPS,
