@@ -1,6 +1,8 @@
 /*
  * adapter.h -- what decides where a broadcast goes: it keeps the rooms of one
- * namespace and finds the sockets that a target means.
+ * namespace on one loop and finds the sockets that a target means. What is to
+ * be done on other loops is not its business: the library asks the adapter of
+ * each.
  *
  * The built-in in-memory adapter sees no more of the library than this header
  * offers. (Registering an adapter of one's own, answers across nodes and the
@@ -79,12 +81,12 @@ typedef struct sio_adapter_ops {
     /* Rooms with members, not own-id ones. Any thread. */
     size_t (*room_count)(void *self);
 
-    /* Each matching socket of this process once, in room order, then in the
+    /* Each matching socket of this loop once, in room order, then in the
      * order of joining. fn must not change memberships. Returns how many. */
     size_t (*select)(void *self, const sio_broadcast_options *options,
                      void (*fn)(void *user, sio_socket *socket), void *user);
 
-    /* Deliver to every matching socket, on every node unless LOCAL. */
+    /* Deliver to every matching socket of this loop. */
     int (*broadcast)(void *self, sio_packet *packet,
                      const sio_broadcast_options *options);
 } sio_adapter_ops;

@@ -14,9 +14,10 @@
  *          SIO_E_LIMIT (more rooms in a target than it can hold, or a text
  *          longer than max_buffered_amount); SIO_E_NOMEM. Nothing was sent
  *          then.
- * Thread   any. Away from the loop the packet is encoded here and posted.
+ * Thread   any. The packet is encoded here; sockets of the calling loop get it
+ *          at once, every other loop gets one message.
  * Order    calls of one thread reach each socket in call order.
- * Cost     encoded once, however many sockets get it.
+ * Cost     encoded once, however many sockets, on however many loops, get it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -72,10 +73,11 @@ SIO_API int sio_socket_emit_values(sio_socket *socket, const char *event,
                                    const sio_value *values, size_t count);
 
 /*
- * The answers to an event, called exactly once on the loop.
+ * The answers to an event, called exactly once: on the loop that has asked; on
+ * the first loop when another thread has.
  *
  * error    SIO_OK; SIO_E_TIMEOUT; SIO_E_STATE (the one socket asked is
- *          gone, or the server stops)
+ *          gone, or the server stops); SIO_E_NOMEM
  * answers  read with sio_arg_*(): of one socket, the values of its
  *          acknowledgement; of several, the first value of each one's, in the
  *          order they came, also after a timeout those that did come
@@ -84,8 +86,9 @@ typedef void (*sio_reply_fn)(int error, sio_event *answers, void *user);
 
 /* Asking a single socket needs no timeout: without one it waits until the
  * socket leaves. Asking several without one is SIO_E_INVAL; a socket that is
- * gone, or a server that stops, SIO_E_STATE. Unless this returns SIO_OK,
- * on_reply is not called. Loop thread. */
+ * gone, or a server that stops, SIO_E_STATE, unless that is seen only on
+ * another loop: then on_reply is told. Unless this returns SIO_OK, on_reply is
+ * not called. Any thread. */
 SIO_API int sio_emit_ack_values(sio_target target, sio_reply_fn on_reply,
                                 void *user, const char *event,
                                 const sio_value *values, size_t count);

@@ -11,8 +11,8 @@
  * All of them belong to a namespace, as handlers do; a child's are those of its
  * parent, then its own. What is not registered costs nothing.
  *
- * Registering returns SIO_OK or SIO_E_NOMEM. Thread: before sio_run(), or the
- * loop's.
+ * Registering returns SIO_OK or SIO_E_NOMEM. Thread: before sio_run(), or a
+ * loop's; see <sio/socket.h> for several loops.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -41,10 +41,10 @@ SIO_API int sio_prepend_any(sio_namespace *nsp, sio_event_fn fn, void *user);
  * prependAnyOutgoing)
  *
  * event    read with sio_event_name() and sio_arg_*(): the values that were
- *          emitted, binary as binary; one and the same for all sockets that a
- *          broadcast reaches. It cannot be acknowledged.
- * Thread   the loop's. While one is registered, what other threads emit is
- *          encoded on the loop, too.
+ *          emitted, binary as binary; one and the same for all sockets of a
+ *          loop that a broadcast reaches. It cannot be acknowledged.
+ * Thread   called on the socket's loop. While one is registered, what other
+ *          threads and loops emit brings a copy of its values along.
  */
 SIO_API int sio_on_any_outgoing(sio_namespace *nsp, sio_event_fn fn,
                                 void *user);

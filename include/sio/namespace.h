@@ -51,7 +51,7 @@ extern "C" {
  *
  * Returns  the parent, NULL: not a valid expression (why is told to the log at
  *          level ERROR), or out of memory.
- * Thread   before sio_run(), or the loop's.
+ * Thread   before sio_run(), or a loop's.
  */
 SIO_API sio_namespace *sio_of_regex(sio_server *server, const char *regex);
 
@@ -74,18 +74,20 @@ SIO_API sio_namespace *sio_of_function(sio_server *server, sio_rule_fn fn,
                                        void *user);
 
 /* A namespace other than "/" was made: by sio_of() or by a rule; before the
- * first client joins it. SIO_OK, SIO_E_NOMEM. */
+ * first client joins it. With several loops, `fn` is called on the one that has
+ * made it, while others that join, make or look for namespaces wait: it must
+ * not wait for another loop. SIO_OK, SIO_E_NOMEM. */
 typedef void (*sio_new_namespace_fn)(sio_namespace *nsp, void *user);
 SIO_API int sio_on_new_namespace(sio_server *server, sio_new_namespace_fn fn,
                                  void *user);
 
 /* The namespace of that name (with its "/") when it is there; it is not made.
- * Loop thread. */
+ * Good within the callback. Loop thread. */
 SIO_API sio_namespace *sio_find_namespace(const sio_server *server,
                                           const char *name);
 
 /* Call fn for each namespace that is there, parents apart, in no order; fn must
- * not make any. Returns how many. Loop thread. */
+ * not make any, nor wait for another loop. Returns how many. Loop thread. */
 SIO_API size_t sio_each_namespace(const sio_server *server,
                                   void (*fn)(sio_namespace *nsp, void *user),
                                   void *user);

@@ -353,14 +353,19 @@ SIO_API bool sio_draining(const sio_server *server);
  * added, NULL and "" are "/". Lives as long as the server, unless it is made by
  * a rule of sio_of_regex(): see <sio/namespace.h>. NULL: out of memory.
  *
- * Thread  before sio_run(), or the loop's.
+ * One that is made within a handler, with several loops, is there for clients
+ * of the others from the end of that turn: what registers its handlers may
+ * follow.
+ *
+ * Thread  before sio_run(), or a loop's.
  */
 SIO_API sio_namespace *sio_of(sio_server *server, const char *name);
 
 /* "/" or "/admin"; as long as the namespace lives. Any thread. */
 SIO_API const char *sio_namespace_name(const sio_namespace *nsp);
 
-/* Sockets connected to it now; of a parent: to its children. Loop thread. */
+/* Sockets connected to it now, on all loops; of a parent: to its children. Any
+ * thread. */
 SIO_API size_t sio_socket_count(const sio_namespace *nsp);
 
 /*

@@ -6,8 +6,13 @@
  * socket's loop, one at a time.
  *
  * A sio_socket pointer is good inside the callback that brought it; keep it
- * longer with sio_retain(). Registering handlers: before sio_run(), or on the
+ * longer with sio_retain(). Registering handlers: before sio_run(), or on a
  * loop's thread; they then hold for events from the next one on.
+ *
+ * With several loops, handlers of different sockets run at the same time. One
+ * registered on a loop holds on the others as soon as they look; one taken away
+ * may still be called by a loop that is just at it, until every loop has come
+ * back to its wait.
  *
  * SPDX-License-Identifier: MIT
  */

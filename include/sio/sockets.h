@@ -26,7 +26,7 @@ extern "C" {
  * All sockets that match join, or leave, `count` rooms: see sio_join().
  *
  * rooms    names, borrowed until return
- * Returns  SIO_OK once done or, away from the loop, posted; SIO_E_LIMIT (more
+ * Returns  SIO_OK once done, on other loops posted; SIO_E_LIMIT (more
  *          rooms in the target than it can hold); SIO_E_NOMEM: some may have
  *          joined. Once posted a failure goes to the log.
  * Thread   any. Order: calls of one thread are carried out in call order, among
@@ -42,26 +42,33 @@ SIO_API int sio_target_sockets_leave(sio_target target,
 SIO_API int sio_target_disconnect_sockets(sio_target target, bool close);
 
 /*
- * Call fn for each socket of this process that matches and is connected. fn may
- * do anything to it: the list is made before. Returns how many, or SIO_E_LIMIT,
- * SIO_E_NOMEM (none was called). Loop thread.
+ * Call fn for each socket of the calling loop that matches and is connected:
+ * with one loop, of this process. fn may do anything to it: the list is made
+ * before. Returns how many, or SIO_E_LIMIT, SIO_E_NOMEM, SIO_E_STATE (the
+ * thread runs no loop): none was called. Loop thread.
  */
 SIO_API int sio_target_each_socket(sio_target target,
                                    void (*fn)(void *user, sio_socket *socket),
                                    void *user);
 
 /*
- * A socket as it can be seen from anywhere: it may be connected to another
- * process. Good within the callback that brought it; to do something with it
- * later, keep its id, which is also a room: sio_to(nsp, id).
+ * A socket as it can be seen from anywhere: it may be on another loop; then
+ * this is a picture, taken there. Good within the callback that brought it; to
+ * do something with it later, keep its id, which is also a room: sio_to(nsp,
+ * id).
  */
 typedef struct sio_remote_socket sio_remote_socket;
 
 /*
- * The sockets that match, called exactly once, on the loop, and later than
- * sio_fetch_sockets() returned.
+ * The sockets that match, called exactly once, and later than
+ * sio_fetch_sockets() returned: on the loop that has asked; on the first loop
+ * when another thread has.
  *
- * error    SIO_OK; SIO_E_NOMEM (and none)
+ * error    SIO_OK; what went wrong, with those that were found all the same:
+ *          SIO_E_TIMEOUT (a loop has not answered for 5 seconds), SIO_E_STATE
+ *          (the server stops), SIO_E_LIMIT (256 MiB of pictures on one loop),
+ *          SIO_E_NOMEM
+ * sockets  by loop, and there in the order of joining
  */
 typedef void (*sio_fetch_fn)(int error, const sio_remote_socket *const *sockets,
                              size_t count, void *user);
@@ -73,7 +80,7 @@ SIO_API int sio_target_fetch_sockets(sio_target target, sio_fetch_fn fn,
 
 SIO_API const char *sio_remote_id(const sio_remote_socket *socket);
 
-/* The socket itself when it is one of this process, else NULL. */
+/* The socket itself when it is one of the calling loop, else NULL. */
 SIO_API sio_socket *sio_remote_local(const sio_remote_socket *socket);
 
 /* As sio_each_room(), sio_handshake_json(), sio_data_json(). */

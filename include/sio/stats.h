@@ -51,7 +51,8 @@ typedef struct sio_stats {
                                   endpoints, those that are closing */
     size_t sockets;            /* Socket.IO sockets, all namespaces; of one:
                                   sio_socket_count() */
-    size_t rooms;              /* rooms with a name of their own */
+    size_t rooms;              /* rooms with a name of their own; one that is on
+                                  several loops counts on each */
     size_t dynamic_namespaces; /* that rules have made; without
                                   cleanup_empty_child_namespaces they stay */
     size_t pending_acks;       /* acknowledgements waited for */

@@ -657,6 +657,86 @@ static void test_children(void)
     end();
 }
 
+static sio_next *undecided[LOOPS];
+static size_t asked;
+
+static void decide_later(const char *name, sio_str auth, sio_next *next,
+                         void *user)
+{
+    (void)name, (void)auth, (void)user;
+    if (asked < LOOPS)
+        undecided[asked++] = next;
+}
+
+static void answer_all(void *user)
+{
+    (void)user;
+    for (size_t i = 0; i < asked; i++)
+        sio_next_ok(undecided[i]);
+}
+
+static void make_late(sio_socket *socket)
+{
+    struct so_shard *shards = w->server->hub.shards;
+    sio_namespace *late;
+
+    (void)socket;
+    shards_loop(&s, 1)->running = true;
+    late = sio_of(w->server, "/late");
+    CHECK(!so_namespace_enter(&shards[0], STR("/late")), "too early");
+    CHECK(so_namespace_enter(&shards[1], STR("/late")) == late, "not here");
+    so_namespace_leave(late);
+    shards_loop(&s, 1)->running = false;
+}
+
+static void take_itself_away(sio_socket *socket, sio_event *event, void *user)
+{
+    (void)event;
+    heard++;
+    sio_off(sio_parent_of(sio_namespace_of(socket)), "x", take_itself_away,
+            user);
+}
+
+static void test_making(void)
+{
+    T_CASE("a rule decides about one name on all loops: one child, all in it");
+    begin();
+    asked = made = 0;
+    sio_on_new_namespace(w->server, on_new, NULL);
+    sio_of_function(w->server, decide_later, NULL);
+    send_all("40/same,");
+    CHECK(asked == LOOPS && made == 0, "asked %zu times", asked);
+    shards_elsewhere(&s, answer_all, NULL);
+    shards_turn(&s);
+    CHECK_MATCH(got(), "0:T:40/same,*;1:T:40/same,*;2:T:40/same,*;");
+    CHECK(made == 1, "made %zu times", made);
+    CHECK(sio_socket_count(sio_of(w->server, "/same")) == LOOPS, "not all");
+    end();
+
+    T_CASE("made within a handler: there for other loops when that has ended");
+    begin();
+    do_on(1, make_late);
+    world_send_text(w, fds[0], "40/late,");
+    CHECK_MATCH(world_frames(w, fds[0]), "T:40/late,{*}|");
+    end();
+
+    T_CASE("the parent's handler takes itself away: the child's is next");
+    begin();
+    {
+        sio_namespace *parent = sio_of_regex(w->server, "^/c-");
+
+        heard = 0;
+        sio_on(parent, "x", take_itself_away, NULL);
+        sio_on(sio_of(w->server, "/c-1"), "x", on_x, NULL);
+        world_send_text(w, fds[0], "40/c-1,");
+        world_send_text(w, fds[0], "42/c-1,[\"x\"]");
+        CHECK(heard == 2, "heard %zu", heard);
+        world_send_text(w, fds[0], "42/c-1,[\"x\"]");
+        CHECK(heard == 3, "heard %zu", heard);
+    }
+    end();
+}
+
 static void test_counts(void)
 {
     sio_stats stats;
@@ -742,6 +822,7 @@ int main(void)
     test_fetching();
     test_handlers();
     test_children();
+    test_making();
     test_counts();
     test_oom();
     return t_done();
