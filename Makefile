@@ -42,7 +42,7 @@ HIREDIS := -lhiredis
 REDIS_SERVERS := redis
 else
 NO_REDIS := src/adapter/redis% tests/unit/test_redis% tests/flow/test_redis% \
-            tests/flow/fake_redis.c
+            tests/flow/fake_redis.c tests/fuzz/redis%
 endif
 ALL  := -std=c11 $(DEFS) -I. -Iinclude -fPIC -fvisibility=hidden -pthread \
         $(WARN) $(FLAGS.$(BUILD)) $(CFLAGS)
@@ -57,7 +57,7 @@ SUPPORT := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)) \
            $(filter-out tests/flow/test_% $(NO_REDIS),$(wildcard tests/flow/*.c))
 DEMOS   := $(filter-out common,$(patsubst demo/%/,%,$(sort $(dir $(wildcard demo/*/*.c)))))
 SERVERS := conformance bench e2e $(REDIS_SERVERS)
-FUZZ    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+FUZZ    := $(patsubst tests/fuzz/%.c,%,$(filter-out $(NO_REDIS),$(wildcard tests/fuzz/*.c)))
 obj      = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
 TESTS := $(UNIT:tests/unit/%.c=$(OUT)/unit/%) \

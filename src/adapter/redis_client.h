@@ -71,6 +71,7 @@ struct redis {
 
     struct redis_node **slots; /* REDIS_SLOTS; NULL: no cluster */
     bool slots_known;
+    bool slots_failed; /* the last answer was of no use: it is degraded */
     bool slots_asked;  /* the answer is awaited */
     bool slots_wanted; /* they are to be asked for when that is possible */
     struct net_timer_queue refreshes;

@@ -206,14 +206,17 @@ static void on_slots(void *self, int status, const struct redis_reply *reply)
     r->slots_asked = false;
     if (status == SIO_OK && take_slots(asked, reply)) {
         r->slots_known = true;
+        r->slots_failed = false;
         settle(r);
         return;
     }
     r->slots_wanted = true;
-    if (status == SIO_OK)
-        redis_note(r, asked,
-                   reply->type == REDIS_ERROR ? "CLUSTER SLOTS was refused"
-                                              : "no slots are served");
+    if (status < 0)
+        return; /* the connection has failed, which is said */
+    r->slots_failed = true;
+    redis_note(r, asked,
+               reply->type == REDIS_ERROR ? "CLUSTER SLOTS was refused"
+                                          : "no slots are served");
 }
 
 static struct redis_link *any_up(const struct redis *r)

@@ -49,7 +49,7 @@ static enum redis_state state_now(struct redis *r, char why[REDIS_WHY])
     const struct redis_link *failing = failing_link(r);
 
     why[0] = 0;
-    if (failing) {
+    if (failing || r->slots_failed) {
         snprintf(why, REDIS_WHY, "%s", r->error);
         return REDIS_DEGRADED;
     }

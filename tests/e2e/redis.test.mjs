@@ -150,7 +150,7 @@ test("redis: down at the start, then there", { skip }, async (t) => {
   await works(client);
 });
 
-test("R48: frozen: commands end in time, it is degraded, and heals", { skip }, async (t) => {
+test("redis: frozen: commands end in time, it is degraded, and heals", { skip }, async (t) => {
   const { redis, client } = await pair(t, {}, fast);
   const id = await client.ready().then(() => client.subscribe("channel", "c"));
   redis.freeze();
