@@ -93,6 +93,7 @@ export class Client {
     client.program = await startProgram(`${BUILD}/servers/redis`, args, /^started$/, { stdio: ["pipe", "pipe", "pipe"] });
     client.program.child.stdin.unref?.();
     client.program.child.stdout.on("data", () => client.#look());
+    client.say("open");
     return client;
   }
 

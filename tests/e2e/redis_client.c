@@ -5,6 +5,7 @@
  *                             certificate, key, max_queued, command, connect,
  *                             ping, backoff_max
  *
+ *     open                    first of all
  *     ask ID KEY ARG...       KEY "-": none; "@N" for an ARG is N bytes
  *     sub ID KIND NAME        channel, pattern, shard
  *     unsub ID
@@ -39,6 +40,7 @@
 #define WORDS 16
 
 static struct net_loop loop;
+static struct redis_options options;
 static struct redis *client;
 static struct redis_sub *subs[MAX];
 static struct event input;
@@ -177,13 +179,27 @@ static void do_ask(long id, char **words, size_t n)
     free(big);
 }
 
+static void do_open(void)
+{
+    char why[300] = "";
+
+    if (redis_open(&loop, &options, &ops, NULL, &client, why, sizeof why) < 0) {
+        fprintf(stderr, "%s\n", why);
+        net_loop_stop(&loop);
+    }
+}
+
 static void obey(char **words, size_t n)
 {
     const char *what = words[0];
     long id = n > 1 ? strtol(words[1], NULL, 10) % MAX : 0;
     int r = 0;
 
-    if (strcmp(what, "ask") == 0 && n > 3)
+    if (strcmp(what, "open") == 0 && !client)
+        do_open();
+    else if (!client)
+        printf("what? it is not open\n");
+    else if (strcmp(what, "ask") == 0 && n > 3)
         do_ask(id, words, n);
     else if (strcmp(what, "sub") == 0 && n == 4)
         r = redis_subscribe(client, kind_of(words[2]), str_of(words[3]),
@@ -288,19 +304,13 @@ static void on_signal(void *self, int number)
     net_loop_stop(&loop);
 }
 
-static int run(const struct redis_options *options)
+static int run(void)
 {
     struct net_loop_config config = { 0 };
     struct net_signal term = { 0 };
-    char why[300] = "";
 
     if (net_loop_init(&loop, &config) < 0)
         return 1;
-    if (redis_open(&loop, options, &ops, NULL, &client, why, sizeof why) < 0) {
-        fprintf(stderr, "%s\n", why);
-        net_loop_destroy(&loop);
-        return 1;
-    }
     net_signal_watch(&term, &loop, SIGTERM, on_signal, NULL);
     fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
     event_assign(&input, loop.base, 0, EV_READ | EV_PERSIST, on_input, NULL);
@@ -309,15 +319,14 @@ static int run(const struct redis_options *options)
     net_loop_run(&loop);
     event_del(&input);
     net_signal_unwatch(&term);
-    redis_close(client);
+    if (client)
+        redis_close(client);
     net_loop_destroy(&loop);
     return 0;
 }
 
 int main(int argc, char **argv)
 {
-    struct redis_options options;
-
     setvbuf(stdout, NULL, _IOLBF, 1 << 16);
     redis_options_init(&options);
     for (int i = 1; i < argc; i++) {
@@ -326,5 +335,5 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    return run(&options);
+    return run();
 }
