@@ -13,6 +13,7 @@
 #include "src/net/limits.h"
 #include "src/net/output.h"
 #include "src/net/tls.h"
+#include "src/net/trim.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -275,12 +276,20 @@ static void conn_free(struct net_deferred *d)
     free(c);
 }
 
+static void count_in(struct net_loop *loop)
+{
+    loop->conn_count++;
+    net_trim_grown(loop);
+}
+
 static void count_out(struct net_conn *c)
 {
-    if (c->outgoing)
+    if (c->outgoing) {
         c->loop->outgoing_count--;
-    else
+    } else {
         c->loop->conn_count--;
+        net_trim_shrunk(c->loop);
+    }
 }
 
 /* Off its loop: the struct lives until the end of the turn. */
@@ -435,7 +444,7 @@ int net_conn_open(struct net_loop *loop, int fd, const struct net_address *peer,
         return r;
     r = join_loop(loop, fd, peer, max_queued, ops, self, out);
     if (r == SIO_OK)
-        loop->conn_count++;
+        count_in(loop);
     else if (limits)
         net_limits_give_back(limits, peer);
     return r;
@@ -483,7 +492,7 @@ int net_conn_attach(struct net_loop *loop, struct net_handoff *in,
 
     if (r < 0)
         return r;
-    loop->conn_count++;
+    count_in(loop);
     (*out)->bytes_in = in->bytes_in;
     (*out)->bytes_out = in->bytes_out;
     net_tls_give(*out, in->tls);

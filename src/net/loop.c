@@ -8,6 +8,7 @@
  */
 #include "src/net/loop.h"
 #include "src/net/output.h"
+#include "src/net/trim.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -321,6 +322,7 @@ int net_loop_init(struct net_loop *loop, const struct net_loop_config *config)
     list_init(&loop->dirty);
     list_init(&loop->conns);
     list_init(&loop->timer_queues);
+    net_trim_init(loop);
     net_loop_attach(loop);
     r = open_fds(loop);
     if (r < 0)

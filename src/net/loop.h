@@ -84,6 +84,9 @@ struct net_loop {
 
     struct list conns;     /* all connections */
     size_t conn_count;     /* of them, that were accepted */
+    size_t conn_peak;      /* most of them since memory was given back */
+    size_t trims;          /* how often that was */
+    struct net_alarm trim; /* see trim.h */
     size_t outgoing_count; /* and that we have made */
     size_t waiting_count;  /* accepted, but no connection yet: see proxy.h */
     struct net_limits *limits;             /* of connections; NULL: none */

@@ -57,10 +57,10 @@ class Server:
             return int(f.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
 
     def settled_rss(self):
-        """RSS once it has not changed for a second."""
+        """RSS once it has not changed for three seconds."""
         before, now = -1, self.rss()
         while before != now:
-            time.sleep(1)
+            time.sleep(3)
             before, now = now, self.rss()
         return now
 
