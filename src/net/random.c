@@ -7,12 +7,12 @@
 
 #include "protocol/base/base64.h"
 
-#include <limits.h>
-#include <openssl/rand.h>
+#include <sys/random.h>
 
 int net_random(void *out, size_t n)
 {
-    if (n > INT_MAX || RAND_bytes(out, (int)n) != 1)
+    /* So few are never given in part, nor interrupted (getrandom(2)). */
+    if (n > NET_RANDOM_MAX || getrandom(out, n, 0) != (ssize_t)n)
         return SIO_E_SYS;
     return SIO_OK;
 }

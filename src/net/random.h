@@ -1,5 +1,7 @@
 /*
- * random.h -- unpredictable bytes (OpenSSL's CSPRNG): session ids, hash seeds.
+ * random.h -- unpredictable bytes, from the kernel: session ids, hash seeds.
+ * For so few at a time OpenSSL is slower, and it would have to start with the
+ * process, which takes 2 MB: now it does with the first TLS or WebSocket.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,7 +10,10 @@
 
 #include <sio/types.h>
 
-/* SIO_OK, or SIO_E_SYS when the system gives no randomness. Any thread. */
+#define NET_RANDOM_MAX 256 /* bytes at a time */
+
+/* SIO_OK, or SIO_E_SYS when the system gives no randomness, or not so much. Any
+ * thread. */
 int net_random(void *out, size_t n);
 
 #define NET_ID_LEN 20 /* characters of an id */

@@ -11,7 +11,7 @@
 int main(void)
 {
     uint8_t a[32] = { 0 }, b[32] = { 0 };
-    uint8_t none = 7;
+    uint8_t most[NET_RANDOM_MAX], none = 7;
 
     T_CASE("random: two draws differ, and none is zero");
     CHECK(net_random(a, sizeof a) == SIO_OK, "first");
@@ -21,6 +21,8 @@ int main(void)
 
     T_CASE("random: nothing and too much");
     CHECK(net_random(&none, 0) == SIO_OK && none == 7, "wrote");
-    CHECK(net_random(a, SIZE_MAX) == SIO_E_SYS, "more than there is");
+    CHECK(net_random(most, sizeof most) == SIO_OK, "as much as there is");
+    CHECK(net_random(a, NET_RANDOM_MAX + 1) == SIO_E_SYS, "more than that");
+    CHECK(net_random(a, SIZE_MAX) == SIO_E_SYS, "much more");
     return t_done();
 }
