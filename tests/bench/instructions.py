@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Count what the server executes per event: instructions, and system calls.
+
+    instructions.py [-c CONFIG,..] [-s SERVER] [--top N] [--calls]
+
+The server runs under callgrind (or, with --calls, under strace) twice per
+configuration, for a few events and for many; the difference divided by the
+difference in events is what one event costs, without start, connecting and
+end. Instructions are counted, so it does not matter what else the machine
+does; only how events share a turn of the loop differs a little from run to
+run. --top prints the functions that most of it went to, of the longer run.
+
+The kernel's work is not in it: compare.py measures that.
+
+SPDX-License-Identifier: MIT
+"""
+import argparse
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+SIOLOAD = os.path.join(ROOT, 'build', 'bench', 'sioload')
+SERVER = os.path.join(ROOT, 'build', 'release', 'servers', 'bench')
+
+CONFIGS = {  # name: (arguments of sioload, few, many, what counts events)
+    'echo32': ('echo -c 20 -s 32', 400, 8400, '--count'),
+    'echo1k': ('echo -c 20 -s 1024', 400, 8400, '--count'),
+    'echo32-d16': ('echo -c 20 -s 32 -d 16', 4000, 44000, '--count'),
+    'echo1k-d16': ('echo -c 20 -s 1024 -d 16', 4000, 44000, '--count'),
+    'ack32-d16': ('ack -c 20 -s 32 -d 16', 4000, 44000, '--count'),
+    'bin1k': ('binary -c 20 -s 1024', 400, 8400, '--count'),
+    'obj256': ('echo -c 20 -s 256 --object', 400, 8400, '--count'),
+    'bcast32': ('broadcast -c 200 -s 32', 4000, 84000, '--count'),
+    'bcast32-w8': ('broadcast -c 200 -s 32 -d 8', 16000, 176000, '--count'),
+    'poll32': ('polling -c 20 -s 32', 400, 4400, '--count'),
+    'upgrade': ('upgrade -c 20 --settle 0.1', 100, 600, '-n'),
+    'churn': ('churn -c 20 --settle 0.1', 200, 2200, '-n'),
+}
+
+
+class Run:
+    """One server under a tool, one load, and how often what was executed."""
+
+    def __init__(self, server, tool):
+        self.process = subprocess.Popen(
+            tool + [server, '0'], stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True)
+        self.port = self.process.stdout.readline().split()[1]
+
+    def load(self, args):
+        command = [SIOLOAD] + args.split() + [
+            '--port', self.port, '--warm', '0', '--secs', '300']
+        done = subprocess.run(command, capture_output=True, text=True,
+                              check=False)
+        if done.returncode:
+            raise SystemExit(f'{args}: {done.stderr or done.stdout}')
+
+    def stop(self):
+        # strace does not pass the signal on: its child is asked.
+        pid = self.process.pid
+        with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as f:
+            children = f.read().split()
+        os.kill(int(children[0]) if children else pid, signal.SIGTERM)
+        if self.process.wait(60):
+            raise SystemExit('the server did not end well')
+
+
+def callgrind(server, args, out):
+    run = Run(server, ['valgrind', '-q', '--tool=callgrind',
+                       f'--callgrind-out-file={out}'])
+    run.load(args)
+    run.stop()
+    with open(out, encoding='utf-8', errors='replace') as profile:
+        for line in profile:
+            if line.startswith('summary:') or line.startswith('totals:'):
+                return {'Ir': int(line.split()[1])}
+    raise SystemExit('no totals in ' + out)
+
+
+def strace(server, args, out):
+    run = Run(server, ['strace', '-f', '-c', '-o', out])
+    run.load(args)
+    run.stop()
+    counts = {}
+    with open(out, encoding='utf-8') as table:
+        for line in table:
+            cells = line.split()
+            if len(cells) >= 5 and cells[3].isdigit() and cells[-1] != 'total':
+                counts[cells[-1]] = int(cells[3])
+    return counts
+
+
+def per_event(few, many, events):
+    return {name: (many[name] - few.get(name, 0)) / events for name in many}
+
+
+def top(out, n, events):
+    """The functions of a profile, by what they execute themselves."""
+    text = subprocess.run(
+        ['callgrind_annotate', '--auto=no', '--threshold=100', out],
+        capture_output=True, text=True, check=False).stdout
+    own = {}
+    for line in text.splitlines():
+        found = re.match(r'\s*([\d,]+) \(\s*[\d.]+%\)\s+(\S+)', line)
+        if found and 'PROGRAM TOTALS' not in line:
+            # What was inlined from a header is a row of its own.
+            name = os.path.basename(found[2]).split(':', 1)[-1]
+            own[name] = own.get(name, 0) + int(found[1].replace(',', ''))
+    for name, ir in sorted(own.items(), key=lambda f: -f[1])[:n]:
+        print(f'    {ir / events:8.1f}  {name}')
+
+
+def measure(server, config, args):
+    load, few, many, counts = CONFIGS[config]
+    measured = strace if args.calls else callgrind
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, 'out')
+        first = measured(server, f'{load} {counts} {few}', out)
+        second = measured(server, f'{load} {counts} {many}', out)
+        costs = per_event(first, second, many - few)
+        if args.calls:
+            text = ', '.join(f'{name} {count:.3f}' for name, count in sorted(
+                costs.items(), key=lambda c: -c[1]) if count >= 0.005)
+            print(f'{config}: {text}', flush=True)
+            return
+        print(f'{config}: {costs["Ir"]:.0f}', flush=True)
+        if args.top:
+            top(out, args.top, many)
+
+
+def main():
+    ap = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    ap.add_argument('-c', default=','.join(CONFIGS), help='configurations')
+    ap.add_argument('-s', default=SERVER, help='server; gets port 0 as argument')
+    ap.add_argument('--top', type=int, default=0, help='functions to show')
+    ap.add_argument('--calls', action='store_true', help='system calls instead')
+    args = ap.parse_args()
+    for config in args.c.split(','):
+        measure(args.s, config, args)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
