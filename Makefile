@@ -210,6 +210,9 @@ CHURN ?= 100000
 churn: setup servers
 	SIO_BUILD=$(OUT) SIO_CHURN=$(CHURN) \
 	    node --test --test-reporter=tap tests/e2e/churn.test.mjs
+#: make test-cluster    nodes in C and in JavaScript at one Redis
+test-cluster: setup servers
+	SIO_BUILD=$(OUT) node --test --test-reporter=tap tests/cluster/*.test.mjs
 #: make coverage        line coverage of protocol/ and src/ by all tests
 coverage:
 	@$(MAKE) --no-print-directory BUILD=coverage test; status=$$?; \
@@ -276,6 +279,6 @@ clean:
 -include $(patsubst %.o,%.d,$(call obj,$(PROTO) $(CORE) $(UNIT) $(FLOW) \
     $(SUPPORT) $(wildcard tests/fuzz/*.c tests/fuzz/driver/*.c demo/*/*.c tests/servers/*.c tests/e2e/*.c)))
 .PHONY: all certs help install uninstall demos demo servers test test-only check \
-    asan tsan debug churn coverage bench bench-memory \
+    asan tsan debug churn test-cluster coverage bench bench-memory \
     conformance lint format sizes fuzz setup setup-demo clean FORCE
 .SECONDARY:

@@ -48,7 +48,7 @@ if [ $quick = no ]; then
     run lint sh tests/lint/lint.sh "$out"
     [ ! -e tests/install/run.sh ] || run install sh tests/install/run.sh "$out"
     for test in tests/e2e/*.test.mjs tests/suites/*.test.mjs \
-        tests/browser/*.test.mjs; do
+        tests/cluster/*.test.mjs tests/browser/*.test.mjs; do
         [ ! -e "$test" ] || run "${test#tests/}" node --test-reporter=tap "$test"
     done
     # Once more on several event loops.

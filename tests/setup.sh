@@ -85,6 +85,7 @@ install_services() {
     [ -d /run/systemd/system ] || return 0
     for package; do
         case $package in
+        redis-server) as_root systemctl disable redis-server ;;
         nginx-light) as_root systemctl disable nginx ;;
         haproxy) as_root systemctl disable haproxy ;;
         redis-server) as_root systemctl disable redis-server ;;

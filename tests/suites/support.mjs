@@ -69,7 +69,12 @@ export class Server {
   }
 }
 
+// SIO_PEER=node: the role contract is Node's, a second opinion on the tests.
 export function conformance(role, ...options) {
+  if (role === "contract" && process.env.SIO_PEER === "node") {
+    const program = path.join(root, "tests/cluster/node-contract.mjs");
+    return Server.start(process.execPath, [program, "0", ...options]);
+  }
   return Server.start(path.join(build, "servers/conformance"), [role, "0", ...options]);
 }
 
