@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -70,7 +71,8 @@ static int resolve(const struct host_port *hp, int family,
     return r == 0 ? SIO_OK : SIO_E_ADDRESS;
 }
 
-/* A socket that listens there, or -1 with errno. */
+/* A socket that listens there, or -1 with errno. Its connections inherit what
+ * was set before the first of them came. */
 static int open_at(const struct addrinfo *ai, bool only_v6, int backlog)
 {
     int fd =
@@ -82,6 +84,7 @@ static int open_at(const struct addrinfo *ai, bool only_v6, int backlog)
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
         (ai->ai_family != AF_INET6 ||
          setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6, sizeof v6) == 0) &&
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
         bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, backlog) == 0)
         return fd;
     saved = errno; /* close() may overwrite the reason */
@@ -148,7 +151,9 @@ static int bind_tcp(const char *address, const struct net_bind_options *options,
             *why = "ports below 1024 need the capability CAP_NET_BIND_SERVICE";
         return r;
     }
-    *out = (struct net_bound){ .fd = fd, .port = net_bound_port(fd) };
+    *out = (struct net_bound){ .fd = fd,
+                               .nodelay = true,
+                               .port = net_bound_port(fd) };
     return SIO_OK;
 }
 

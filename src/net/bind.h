@@ -12,6 +12,7 @@
 
 #include "src/net/address.h"
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #define NET_BACKLOG 4096    /* connections: what to ask for */
@@ -24,6 +25,7 @@ struct net_bind_options {
 
 struct net_bound {
     int fd;        /* non-blocking, close-on-exec */
+    bool nodelay;  /* connections get TCP_NODELAY from it, as Linux does it */
     uint16_t port; /* host order; 0 of a unix socket */
     char *path;    /* of the file to be removed in the end, or NULL */
     dev_t dev;     /* that file, if it still is the one we have made */

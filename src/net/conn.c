@@ -175,7 +175,8 @@ static uint32_t delivered(const struct net_conn *c)
 
 static void linger_on(struct net_conn *c)
 {
-    c->linger_mark = delivered(c);
+    if (c->queued) /* else nobody will ask */
+        c->linger_mark = delivered(c);
     if (net_alarm_start(c->loop, &c->linger, c->linger_ms) < 0)
         net_conn_close(c);
 }
@@ -186,6 +187,8 @@ static void send_fin(struct net_conn *c)
 {
     if (c->tls && !net_tls_goodbye(c)) {
         wait_writable(c, true);
+        if (!c->linger.slot)
+            linger_on(c);
         return;
     }
     net_tls_free(c); /* what still comes is dropped as it is */
@@ -210,6 +213,8 @@ static bool flush(struct net_conn *c)
     if (c->finishing) {
         if (c->queued == 0 && !c->fin_sent)
             send_fin(c);
+        else if (!c->linger.slot)
+            linger_on(c);
         return false;
     }
     return c->queued == 0 && before && c->ops->on_drained;
@@ -393,11 +398,8 @@ void net_conn_finish(struct net_conn *c, uint32_t linger_ms)
     }
     c->finishing = true;
     c->linger_ms = linger_ms;
-    linger_on(c);
-    if (c->closed)
-        return;
     net_conn_resume(c);
-    net_conn_touch(c);
+    net_conn_touch(c); /* the wait begins when it is seen what is left */
 }
 
 /* ---------------------------------------------------------- the opening -- */

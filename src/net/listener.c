@@ -12,18 +12,18 @@
 
 /* ------------------------------------------------------------- accepting -- */
 
-static int accept_one(int fd, struct net_address *peer)
+static int accept_one(const struct net_bound *bound, struct net_address *peer)
 {
     struct sockaddr_storage ss = { 0 };
     socklen_t len = sizeof ss;
     int on = 1;
-    int conn =
-        accept4(fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int conn = accept4(bound->fd, (struct sockaddr *)&ss, &len,
+                       SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (conn < 0)
         return -1;
     net_address_from(peer, (struct sockaddr *)&ss);
-    if (peer->family != AF_UNIX)
+    if (!bound->nodelay && peer->family != AF_UNIX)
         setsockopt(conn, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return conn;
 }
@@ -54,11 +54,12 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 {
     struct net_listener *l = arg;
 
+    (void)fd;
     (void)what;
     net_loop_enter(l->loop);
     for (int i = 0; i < NET_ACCEPT_BATCH && l->bound.fd >= 0; i++) {
         struct net_address peer;
-        int conn = accept_one(fd, &peer);
+        int conn = accept_one(&l->bound, &peer);
 
         if (conn >= 0) {
             l->ops->on_accept(l->self, conn, &peer);

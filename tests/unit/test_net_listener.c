@@ -158,6 +158,36 @@ static void test_accept(void)
     }
 }
 
+/* What connected before it was ours, as with sockets of systemd. */
+static void test_inherited(void)
+{
+    struct sockaddr_in in = { .sin_family = AF_INET,
+                              .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    int listening = socket(AF_INET, SOCK_STREAM, 0), fd, on = 0;
+    socklen_t len = sizeof on;
+    struct net_listener *l = NULL;
+    char address[16];
+
+    T_CASE("listen: a connection from before has TCP_NODELAY, too");
+    CHECK(bind(listening, (struct sockaddr *)&in, sizeof in) == 0 &&
+              listen(listening, 1) == 0,
+          "errno %d", errno);
+    fd = connect_to(net_bound_port(listening), AF_INET);
+    CHECK(fd >= 0, "not connected");
+    snprintf(address, sizeof address, "fd:%d", listening);
+    CHECK(net_listen(&loop, address, &plain, &ops, NULL, &l, &why) == SIO_OK,
+          "errno %d", errno);
+    accepted = 0;
+    net_loop_poll(&loop);
+    CHECK(accepted == 1, "%d accepted", accepted);
+    getsockopt(last_fd, IPPROTO_TCP, TCP_NODELAY, &on, &len);
+    CHECK(on, "no TCP_NODELAY");
+    close(last_fd);
+    close(fd);
+    net_listener_close(l);
+    net_loop_poll(&loop);
+}
+
 static void test_taken(void)
 {
     struct net_listener *l = NULL, *other = NULL;
@@ -258,6 +288,7 @@ int main(void)
         return 1;
     test_refused();
     test_accept();
+    test_inherited();
     test_taken();
     test_descriptors();
     test_batch();
