@@ -385,11 +385,12 @@ size_t engines_sessions(const sio_server *server)
 void engines_destroy(sio_server *server)
 {
     list_for_each_safe(it, next, &server->engines)
-    {
         eng_destroy(&engine_at(it)->engine);
-        engine_free(engine_at(it));
-    }
-    list_init(&server->engines);
+}
+
+void engines_free(sio_server *server)
+{
+    list_for_each_safe(it, next, &server->engines) engine_free(engine_at(it));
 }
 
 void engines_count(const sio_server *server, sio_stats *stats)

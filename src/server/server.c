@@ -347,6 +347,8 @@ void sio_server_free(sio_server *server)
     so_hub_destroy(&server->hub);
     for (size_t i = 0; i < server->loop_count; i++)
         server_loop_destroy(server_loop_at(server, i));
+    engines_free(server);
+    endpoints_free(server);
     list_for_each_safe(it, next, &server->mounts)
     {
         struct file_mount *m = container_of(it, struct file_mount, node);

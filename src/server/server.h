@@ -110,7 +110,9 @@ void listeners_close(sio_server *server);
 bool engines_handle(sio_server *server, struct http_exchange *ex);
 void engines_shut(sio_server *server);
 void engines_reopen(sio_server *server);
+/* Close them; the memory, once what the loop has deferred is done. */
 void engines_destroy(sio_server *server);
+void engines_free(sio_server *server);
 void engines_refuse_new(sio_server *server);
 bool engines_close_oldest(sio_server *server);
 size_t engines_sessions(const sio_server *server);
@@ -127,7 +129,8 @@ void routes_destroy(sio_server *server);
 /* --- websocket.c: plain WebSocket endpoints --- */
 bool endpoints_handle(sio_server *server, struct http_exchange *ex);
 void endpoints_shut(sio_server *server);
-void endpoints_destroy(sio_server *server);
+void endpoints_destroy(sio_server *server); /* the same */
+void endpoints_free(sio_server *server);
 /* Those that are not closing: how many, and is there any? */
 size_t endpoints_open(const sio_server *server);
 bool endpoints_any_open(const sio_server *server);

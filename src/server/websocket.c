@@ -277,14 +277,14 @@ size_t endpoints_open(const sio_server *server)
  * later, without the endpoint. */
 void endpoints_destroy(sio_server *server)
 {
-    list_for_each_safe(it, next, &server->endpoints)
-    {
-        struct endpoint *e = container_of(it, struct endpoint, node);
+    list_for_each_safe(it, next, &server->endpoints) http_websockets_destroy(
+        &container_of(it, struct endpoint, node)->websockets);
+}
 
-        http_websockets_destroy(&e->websockets);
-        free(e);
-    }
-    list_init(&server->endpoints);
+void endpoints_free(sio_server *server)
+{
+    list_for_each_safe(it, next, &server->endpoints)
+        free(container_of(it, struct endpoint, node));
 }
 
 void endpoints_count(const sio_server *server, sio_stats *stats)
