@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "protocol/base/decimal.h"
 #include "protocol/socketio/scan.h"
 #include "protocol/socketio/skip.h"
 
@@ -231,12 +232,9 @@ int json_append_number(struct grow *out, double number)
 int json_append_integer(struct grow *out, int64_t number)
 {
     uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
-    char text[20], *end = text + sizeof text, *p = end;
+    char text[1 + DECIMAL_MAX];
+    size_t sign = number < 0;
 
-    do
-        *--p = (char)('0' + left % 10);
-    while (left /= 10);
-    if (number < 0)
-        *--p = '-';
-    return grow_append(out, p, (size_t)(end - p));
+    text[0] = '-';
+    return grow_append(out, text, sign + decimal_put(text + sign, left));
 }

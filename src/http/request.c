@@ -53,10 +53,22 @@ static char decode_next(sio_str s, bool plus, size_t *at)
     return (char)(high << 4 | low);
 }
 
+/* Does it stand for itself? */
+static bool is_plain(sio_str s, bool plus)
+{
+    return !memchr(s.p, '%', s.n) && !(plus && memchr(s.p, '+', s.n));
+}
+
 size_t http_percent_decode(sio_str s, bool plus, char *out)
 {
     size_t n = 0;
 
+    if (s.n == 0)
+        return 0;
+    if (is_plain(s, plus)) { /* as nearly all are */
+        memmove(out, s.p, s.n);
+        return s.n;
+    }
     for (size_t at = 0; at < s.n;)
         out[n++] = decode_next(s, plus, &at);
     return n;
@@ -73,13 +85,28 @@ static bool key_is(sio_str key, sio_str want)
     return n == want.n;
 }
 
+/* A look at its first character tells most keys from `want`. */
+static bool may_be_key(sio_str pair, sio_str want)
+{
+    return pair.n && pair.n >= want.n &&
+           (want.n == 0 || pair.p[0] == want.p[0] || pair.p[0] == '%' ||
+            pair.p[0] == '+');
+}
+
 sio_str http_query_value(sio_str query, sio_str key)
 {
-    sio_str found = { NULL, 0 }, name, value;
+    sio_str found = { NULL, 0 };
 
-    while (http_next_param(&query, &name, &value))
-        if (key_is(name, key))
-            found = value;
+    while (query.p) {
+        sio_str pair = str_split(query, '&', &query), name, value;
+
+        if (!may_be_key(pair, key))
+            continue;
+        name = str_split(pair, '=', &value);
+        if (!key_is(name, key))
+            continue;
+        found = value.p ? value : (sio_str){ pair.p + pair.n, 0 };
+    }
     return found;
 }
 

@@ -49,7 +49,7 @@ bool http_field_valid(sio_str name, sio_str value);
 bool http_next_param(sio_str *rest, sio_str *key, sio_str *value);
 
 /* Decode %XX and, where `plus`, "+"; a bad "%" is kept. Writes at most s.n
- * bytes to out, returns how many. */
+ * bytes to out, which may be where s is, and returns how many. */
 size_t http_percent_decode(sio_str s, bool plus, char *out);
 
 /* Is `token` in the comma-separated list `value` (case-insensitive)? */

@@ -6,9 +6,10 @@
  */
 #include "src/http/connection.h"
 
+#include "protocol/base/decimal.h"
+
 #include <assert.h>
 
-#define DIGITS_MAX 20    /* of a uint64_t */
 #define INLINE_BODY 1024 /* bytes: longer ones are appended on their own */
 #define FIXED_MAX 256    /* bytes of a head without its variable parts */
 
@@ -62,13 +63,7 @@ static char *put(char *out, sio_str s)
 
 static char *put_number(char *out, uint64_t number)
 {
-    char digits[DIGITS_MAX];
-    size_t at = sizeof digits;
-
-    do
-        digits[--at] = (char)('0' + number % 10);
-    while (number /= 10);
-    return put(out, (sio_str){ digits + at, sizeof digits - at });
+    return out + decimal_put(out, number);
 }
 
 static char *put_status(char *out, int status)
