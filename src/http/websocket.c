@@ -37,7 +37,7 @@ static void ws_free(struct net_deferred *d)
     drop_reader(ws);
     free(ws->late_ping);
     http_deflate_free(ws->deflate);
-    ops_of(ws)->on_free(ws);
+    ws->last->on_free(ws);
 }
 
 /* The last step of every life: the connection is gone, or goes alone. */
@@ -50,6 +50,7 @@ static void ws_unlink(struct http_websocket *ws)
     ws->set->count--;
     net_timer_stop(&ws->timeout);
     list_remove(&ws->node);
+    ws->last = ops_of(ws);
     net_defer(ws->set->loop, &ws->cleanup, ws_free);
 }
 
@@ -409,24 +410,36 @@ static void take_reader(struct http_websocket *ws)
 }
 
 /* What is unfinished is kept until more input comes. False: out of memory. */
-static bool give_reader(struct http_websocket *ws)
+static bool keep_reader(struct http_websocket *ws)
 {
-    struct ws_reader *r = ws->reader, *shared = &ws->set->reader;
-    bool done = !ws->conn || ws_reader_idle(r);
+    struct ws_reader *shared = &ws->set->reader;
 
-    if (r != shared) {
-        if (done)
-            drop_reader(ws);
-        return true;
-    }
-    ws->reader = done ? NULL : malloc(sizeof *r);
+    ws->reader = malloc(sizeof *ws->reader);
     if (ws->reader)
         *ws->reader = *shared;
     else
         ws_reader_free(shared);
-    if (!ws_reader_idle(shared))
+    init_reader(ws->set);
+    return ws->reader != NULL;
+}
+
+static bool give_reader(struct http_websocket *ws)
+{
+    struct ws_reader *r = ws->reader, *shared = &ws->set->reader;
+    bool idle = ws_reader_idle(r);
+
+    if (ws->conn && !idle)
+        return r != shared || keep_reader(ws);
+    if (r != shared) {
+        drop_reader(ws);
+        return true;
+    }
+    ws->reader = NULL;
+    if (r->parts.data)
+        ws_reader_free(r);
+    if (!idle)
         init_reader(ws->set);
-    return done || ws->reader;
+    return true;
 }
 
 static size_t on_data(void *self, uint8_t *data, size_t len)

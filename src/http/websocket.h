@@ -83,7 +83,11 @@ struct http_websockets {
 };
 
 struct http_websocket {
-    struct list node; /* in set->list */
+    union {
+        struct list node; /* in set->list */
+        /* Once it is over: who hears of on_free(); the set may be gone. */
+        const struct http_websocket_ops *last;
+    };
     struct http_websockets *set;
     struct net_conn *conn; /* NULL: over */
     bool closing;          /* our close frame is sent, or the peer's came */
