@@ -265,6 +265,86 @@ static void run(const struct row *row, size_t cut)
     free(f.head);
 }
 
+#define SHOWN 390 /* bytes of what was spelled that are compared */
+
+/* What becomes of a head with that request line. */
+static void spell_line(char out[400], const char *method, sio_str target,
+                       const char *end)
+{
+    struct http_field fields[1];
+    struct http_request request;
+    struct http_framing framing;
+    const char *why = NULL;
+    char head[64 + 4096];
+    int n = snprintf(head, sizeof head, "%s ", method), status;
+
+    memcpy(head + n, target.p, target.n);
+    n += (int)target.n;
+    n += snprintf(head + n, sizeof head - (size_t)n, "%s\r\nHost: a\r\n\r\n",
+                  end);
+    status = http_parse_head(head, (size_t)n, fields, &request, &framing, &why);
+    out[0] = 0;
+    if (status)
+        snprintf(out, 400, "    %d %s", status, why);
+    else
+        spell(out, &request, &framing);
+}
+
+/* GET and POST take a short cut, PUT does not: no byte may show it. */
+static void check_target(sio_str target, const char *end)
+{
+    static const char *const methods[] = { "PUT", "GET", "POST" };
+    char out[3][400];
+
+    for (size_t i = 0; i < COUNT(methods); i++)
+        spell_line(out[i], methods[i], target, end);
+    CHECK(strncmp(out[0] + 4, out[1] + 4, SHOWN) == 0, "'%s', '%s'", out[0],
+          out[1]);
+    CHECK(strncmp(out[0] + 4, out[2] + (out[2][0] == ' ' ? 4 : 5), SHOWN) == 0,
+          "'%s', '%s'", out[0], out[2]);
+}
+
+static void test_targets(void)
+{
+    static const char *const ends[] = { " HTTP/1.1", " HTTP/1.0",  " HTTP/1.2",
+                                        " HTTP/0.9", "  HTTP/1.1", " HTTP/1.1 ",
+                                        " http/1.1", "HTTP/1.1",   "" };
+    const sio_str shape = STR("?/a?b#");
+    char target[8];
+
+    for (size_t at = 0; at < shape.n; at++) {
+        T_CASE("head: each byte at place %zu of a target", at);
+        for (int c = 0; c < 256; c++) {
+            memcpy(target, shape.p, shape.n);
+            target[0] = '/';
+            target[at] = (char)c;
+            check_target((sio_str){ target, 5 + (at == 5) }, " HTTP/1.1");
+        }
+    }
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        T_CASE("head: a request line that ends with '%s'", ends[i]);
+        check_target(STR("/a?b"), ends[i]);
+        check_target(STR("/"), ends[i]);
+        check_target(STR(""), ends[i]);
+    }
+}
+
+static void test_long_targets(void)
+{
+    char target[2050];
+    char out[400];
+
+    for (size_t n = 2047; n <= 2049; n++) {
+        T_CASE("head: a target of %zu bytes", n);
+        memset(target, 'a', sizeof target);
+        target[0] = '/';
+        check_target((sio_str){ target, n }, " HTTP/1.1");
+        target[n - 1] = '\1';
+        spell_line(out, "GET", (sio_str){ target, n }, " HTTP/1.1");
+        CHECK(strstr(out, "400"), "%s", out);
+    }
+}
+
 /* ------------------------------------------------------------------ chunks */
 
 /* clang-format off */
@@ -356,6 +436,8 @@ int main(void)
         for (size_t cut = 0; cut <= rows[i].len; cut++)
             run(&rows[i], cut);
     }
+    test_targets();
+    test_long_targets();
     for (size_t i = 0; i < COUNT(bodies); i++) {
         T_CASE("chunks: %s", bodies[i].name);
         for (size_t cut = 0; cut <= bodies[i].len; cut++)
