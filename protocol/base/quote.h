@@ -35,6 +35,14 @@ static inline uint64_t json_zero_bytes(uint64_t word)
     return ~(((word & low7) + low7) | word | low7);
 }
 
+#ifdef __SSE2__
+#define JSON_PLAIN_BLOCK 64 /* bytes that json_skip_plain() takes at once */
+
+/* Pass over blocks without a special character; where the first one that has
+ * some begins, or less than a block is left. */
+const char *json_skip_plain(const char *p, const char *end);
+#endif
+
 /* The first special character in [p, end), or `end`. Most strings have none,
  * so that whole blocks are looked at until one of them does. */
 static inline const char *json_plain_end(const char *p, const char *end)
@@ -42,6 +50,8 @@ static inline const char *json_plain_end(const char *p, const char *end)
     const uint64_t ones = 0x0101010101010101;
 
 #ifdef __SSE2__
+    if (end - p >= 2 * JSON_PLAIN_BLOCK)
+        p = json_skip_plain(p, end);
     for (; end - p >= 16; p += 16) {
         const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
         const __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));

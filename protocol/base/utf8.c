@@ -23,6 +23,10 @@
 
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 enum {
     START,
     TAIL1,
@@ -68,11 +72,25 @@ static inline uint8_t step(uint8_t state, uint8_t byte)
     return byte < 0xc0 ? BAD : lead[byte - 0xc0];
 }
 
+#ifdef __SSE2__
+static inline __m128i load16(const uint8_t *p)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+#endif
+
 /* The first byte that is not ASCII, or `end`. */
 static inline const uint8_t *skip_ascii(const uint8_t *p, const uint8_t *end)
 {
     uint64_t word;
 
+#ifdef __SSE2__
+    for (; end - p >= 64; p += 64)
+        if (_mm_movemask_epi8(
+                _mm_or_si128(_mm_or_si128(load16(p), load16(p + 16)),
+                             _mm_or_si128(load16(p + 32), load16(p + 48)))))
+            break;
+#endif
     for (; end - p >= (ptrdiff_t)sizeof word; p += sizeof word) {
         memcpy(&word, p, sizeof word);
         if (word & 0x8080808080808080)

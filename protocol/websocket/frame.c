@@ -235,7 +235,7 @@ size_t ws_encode_head(uint8_t out[WS_HEAD_MAX], enum ws_op op, uint64_t n,
 void ws_mask(uint8_t *p, size_t n, const uint8_t key[4], unsigned at)
 {
     uint32_t key4, word4;
-    uint64_t key8, word8;
+    uint64_t key8, word8, four[4];
 
     for (; n > 0 && (at & 3); n--)
         *p++ ^= key[at++ & 3];
@@ -244,6 +244,12 @@ void ws_mask(uint8_t *p, size_t n, const uint8_t key[4], unsigned at)
      * both halves make a word that is right in any byte order. */
     memcpy(&key4, key, 4);
     key8 = (uint64_t)key4 << 32 | key4;
+    for (; n >= sizeof four; n -= sizeof four, p += sizeof four) {
+        memcpy(four, p, sizeof four);
+        for (int i = 0; i < 4; i++)
+            four[i] ^= key8;
+        memcpy(p, four, sizeof four);
+    }
     for (; n >= 8; n -= 8, p += 8) {
         memcpy(&word8, p, 8);
         word8 ^= key8;

@@ -115,8 +115,8 @@ static void test_oom(void)
     }
 }
 
-/* Every length up to three blocks, one special character at every place; the
- * text ends where its memory ends. */
+/* Every length up to three large blocks, one special character at every place;
+ * the text ends where its memory ends. */
 static void test_plain_end(void)
 {
     static const char special[] = { '"', '\\', 0, '\n', 0x1f };
@@ -124,7 +124,7 @@ static void test_plain_end(void)
                                   0x7f, '\x80', '\xa2', '\xff' };
 
     T_CASE("quote: the first special character, in blocks and alone");
-    for (size_t n = 1; n <= 48; n++) {
+    for (size_t n = 1; n <= 3 * 64; n++) {
         char *text = malloc(n);
 
         for (size_t at = 0; at <= n; at++) {
@@ -146,11 +146,13 @@ static void test_every_byte(void)
 {
     T_CASE("quote: what is special among 256 bytes");
     for (int c = 0; c < 256; c++) {
-        char block[16];
+        char block[128];
         bool want = c < 0x20 || c == '"' || c == '\\';
 
         memset(block, c, sizeof block);
         CHECK(json_is_special((char)c) == want, "byte %d", c);
+        CHECK((json_plain_end(block, block + 128) == block) == want, "128 x %d",
+              c);
         CHECK((json_plain_end(block, block + 16) == block) == want, "16 x %d",
               c);
         CHECK((json_plain_end(block, block + 8) == block) == want, "8 x %d", c);

@@ -8,6 +8,8 @@
 #include "tests/unit/oom.h"
 #include "tests/unit/test.h"
 
+#include <stdlib.h>
+
 #define FFFD "\xef\xbf\xbd"
 
 /* `lossy` NULL: valid, hence equal to `in`. The replacements are those of
@@ -135,6 +137,24 @@ static void early(void)
     }
 }
 
+/* ASCII is passed over in blocks; the text ends where its memory ends. */
+static void blocks(void)
+{
+    T_CASE("utf8: one wrong byte anywhere among ASCII");
+    for (size_t n = 1; n <= 3 * 64; n++) {
+        uint8_t *text = malloc(n);
+
+        memset(text, 0x7f, n);
+        CHECK(utf8_valid(text, n), "%zu bytes refused", n);
+        for (size_t at = 0; at < n; at++) {
+            text[at] = 0x80;
+            CHECK(!utf8_valid(text, n), "%zu bytes, wrong at %zu", n, at);
+            text[at] = 0x7f;
+        }
+        free(text);
+    }
+}
+
 /* utf8_put() is its own reference for every code point there is. */
 static void code_points(void)
 {
@@ -214,6 +234,7 @@ int main(void)
         check_lossy(&rows[i]);
     }
     early();
+    blocks();
     code_points();
     failures();
     return t_done();

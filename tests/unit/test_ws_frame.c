@@ -242,10 +242,10 @@ static void masking(void)
     static const uint8_t key[4] = { 0x12, 0x34, 0x56, 0x78 };
 
     T_CASE("frame: masking, every length, alignment and phase");
-    for (size_t n = 0; n <= 40; n++)
+    for (size_t n = 0; n <= 100; n++)
         for (size_t shift = 0; shift < 8; shift++)
             for (unsigned at = 0; at < 8; at++) {
-                uint8_t bytes[50];
+                uint8_t bytes[110];
                 bool right = true;
 
                 for (size_t i = 0; i < sizeof bytes; i++)
