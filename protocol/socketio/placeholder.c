@@ -48,6 +48,40 @@ static void read_placeholder(sio_str value, size_t start,
     out->end = start + pos + 1;
 }
 
+#define USUAL_DIGITS 15 /* any number of so many is below 2^53 */
+
+/* As every encoder writes them. False: it may still be one, spelled in another
+ * way. */
+static bool read_usual(sio_str value, size_t start,
+                       struct json_placeholder *out)
+{
+    const sio_str usual = STR("{\"_placeholder\":true,\"num\":");
+    const sio_str rest = { value.p + start, value.n - start };
+    size_t at = usual.n;
+    int64_t num = 0;
+
+    if (!str_starts(rest, usual))
+        return false;
+    for (; at < rest.n && json_is_digit(rest.p[at]); at++)
+        if (at < usual.n + USUAL_DIGITS)
+            num = num * 10 + (rest.p[at] - '0');
+    if (at == rest.n || rest.p[at] != '}' || at == usual.n ||
+        at > usual.n + USUAL_DIGITS)
+        return false;
+    *out = (struct json_placeholder){ start, start + at + 1, num };
+    return true;
+}
+
+static bool read_any(sio_str value, size_t start, struct json_placeholder *out)
+{
+    if (read_usual(value, start, out))
+        return true;
+    if (!is_placeholder(value.p + start, value.p + value.n))
+        return false;
+    read_placeholder(value, start, out);
+    return true;
+}
+
 bool json_next_placeholder(sio_str value, size_t *pos,
                            struct json_placeholder *out)
 {
@@ -56,8 +90,7 @@ bool json_next_placeholder(sio_str value, size_t *pos,
     while (p < end) {
         if (*p == '"') {
             p = json_skip_string(p, end);
-        } else if (*p == '{' && is_placeholder(p, end)) {
-            read_placeholder(value, (size_t)(p - value.p), out);
+        } else if (*p == '{' && read_any(value, (size_t)(p - value.p), out)) {
             *pos = out->end;
             return true;
         } else {
