@@ -104,6 +104,24 @@ static int append_wtf8(struct grow *out, const char *p, const char *end)
     }
 }
 
+#define SHORT_MAX 32 /* bytes: longer ones are worth setting out for */
+
+/* Names of events are short and plain. There is room for it. False: no. */
+static bool append_short(struct grow *out, const char *p, size_t n)
+{
+    uint8_t *to = out->data + out->len;
+
+    if (n > SHORT_MAX)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if ((signed char)p[i] < ' ' || p[i] == '"' || p[i] == '\\')
+            return false;
+        to[i] = (uint8_t)p[i];
+    }
+    out->len += n;
+    return true;
+}
+
 int json_append_string(struct grow *out, sio_str text)
 {
     const char *p = text.n ? text.p : "", *end = p + text.n;
@@ -113,7 +131,9 @@ int json_append_string(struct grow *out, sio_str text)
     if (r != SIO_OK)
         return r;
     out->data[out->len++] = '"';
-    if (utf8_valid(p, text.n))
+    if (append_short(out, p, text.n))
+        r = SIO_OK;
+    else if (utf8_valid(p, text.n))
         r = append_valid(out, p, end);
     else
         r = append_wtf8(out, p, end);

@@ -114,8 +114,9 @@ static bool is_event_name(sio_str value)
 
     if (kind != JSON_STRING)
         return kind == JSON_NUMBER;
-    if (value.n > sizeof text)
-        return true; /* too long for any reserved name, even if all escaped */
+    /* Too short or too long for any reserved name, even if all escaped. */
+    if (value.n < SHORTEST_RESERVED + 2 || value.n > sizeof text)
+        return true;
     return !sp_reserved_event((sio_str){ text, json_unescape(value, text) });
 }
 

@@ -67,7 +67,8 @@ static int next_element(const char **at, const char *end, uint32_t max_depth,
         *at = p;
         return 0;
     }
-    stop = json_skip_value(p, end, max_depth);
+    stop = p < end && *p == '"' ? json_skip_string(p, end)
+                                : json_skip_value(p, end, max_depth);
     if (!stop)
         return SIO_E_INVAL;
     *item = (sio_str){ p, (size_t)(stop - p) };

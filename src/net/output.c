@@ -151,8 +151,17 @@ void net_conn_append(struct net_conn *c, const void *p, size_t n)
 void net_conn_append2(struct net_conn *c, const void *head, size_t nhead,
                       const void *p, size_t n)
 {
+    struct net_chunk *k = c->tail;
+
     if (!takes_more(c))
         return;
+    if (k && k->room >= nhead && k->room - nhead >= n) { /* as usual */
+        chunk_put(k, head, nhead);
+        if (n)
+            chunk_put(k, p, n);
+        count_queued(c, nhead + n);
+        return;
+    }
     put(c, head, nhead);
     if (!c->failed)
         put(c, p, n);

@@ -293,6 +293,26 @@ int sio_on_error(sio_namespace *nsp, sio_error_fn fn, void *user)
 
 /* ---------------------------------------------------------------- events -- */
 
+/* Nobody outside has a say in what is in the table, so it need not be a hash
+ * that cannot be aimed at. */
+static uint64_t name_hash(sio_str name)
+{
+    const uint64_t odd = 0x9e3779b97f4a7c15; /* 2^64 / the golden ratio */
+    uint64_t hash = name.n, word;
+
+    for (; name.n >= sizeof word;
+         name.p += sizeof word, name.n -= sizeof word) {
+        memcpy(&word, name.p, sizeof word);
+        hash = (hash ^ word) * odd;
+        hash ^= hash >> 32;
+    }
+    word = 0;
+    for (size_t i = 0; i < name.n; i++)
+        word = word << 8 | (unsigned char)name.p[i];
+    hash = (hash ^ word) * odd;
+    return hash ^ hash >> 32;
+}
+
 static struct so_event_handlers *find_event(const sio_namespace *nsp,
                                             sio_str event)
 {
@@ -302,7 +322,7 @@ static struct so_event_handlers *find_event(const sio_namespace *nsp,
 
     if (!events)
         return NULL;
-    hash = map_hash(nsp->hub->seed, event);
+    hash = name_hash(event);
     for (size_t i = hash & events->mask; (h = event_at(events, i));
          i = (i + 1) & events->mask)
         if (h->hash == hash && h->len == event.n &&
@@ -350,7 +370,7 @@ static int add_event(sio_namespace *nsp, sio_str name, sio_event_fn fn,
 
     if (!h)
         return SIO_E_NOMEM;
-    h->hash = map_hash(nsp->hub->seed, name);
+    h->hash = name_hash(name);
     h->len = name.n;
     memcpy(h->name, name.p, name.n);
     r = grow_events(nsp);
