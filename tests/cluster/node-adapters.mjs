@@ -63,8 +63,5 @@ export async function joinCluster(given) {
         while (!Number(await subscribers(ownChannel[kind](nsp.adapter, given))))
           await new Promise((resolve) => setTimeout(resolve, 5));
     },
-    async leave() {
-      for (const client of [pub, sub]) client?.destroy();
-    },
   };
 }

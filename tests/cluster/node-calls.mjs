@@ -1,5 +1,5 @@
-// node-calls.mjs -- the event `call` of a node of a cluster: what a server can
-// do of its own accord, done when a test asks for it.
+// node-calls.mjs -- the event `call`, on "/watch", of a node of a cluster: what a
+// server can do of its own accord, done when a test asks for it.
 //
 //     socket.emit("call", spec, ...args, ack)   -> ack(error or null, result)
 //

@@ -136,11 +136,13 @@ io.on("connection", (socket) => {
   common(socket);
   oneSocket(socket);
   manySockets(socket);
-  if (cluster) offerCalls(io, socket);
   socket.on("disconnect", (reason) => io.of("/watch").emit("gone", socket.id, reason));
   socket.emit("welcome", { id: socket.id, recovered: socket.recovered });
 });
-io.of("/watch").on("connection", common);
+io.of("/watch").on("connection", (socket) => {
+  common(socket);
+  if (cluster) offerCalls(io, socket);
+});
 io.of("/admin").use((socket, next) =>
   next(socket.handshake.auth.token === "secret" ? undefined
     : Object.assign(new Error("not authorized"), { data: { code: "E_AUTH", retry: false } })))
@@ -166,8 +168,7 @@ http.listen(Number(port), "127.0.0.1", () => {
   other.once("error", ready).listen(taken, "::1", ready).unref();
 });
 
-process.on("SIGTERM", async () => {
+process.on("SIGTERM", () => {
   setTimeout(() => process.exit(0), 2000).unref(); // whatever still hangs
-  await Promise.all([io.close(), cluster?.leave()].map((end) => Promise.resolve(end).catch(() => {})));
-  process.exit(0);
+  io.close().then(() => process.exit(0), () => process.exit(0));
 });

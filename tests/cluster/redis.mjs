@@ -189,6 +189,7 @@ export class Relay {
     relay.where = where;
     relay.refusing = false; // whether new connections are closed at once
     relay.connections = 0; // so many there have been
+    relay.onCommand = null; // each command that passes: its words, as Buffers
     relay.listener = net.createServer((near) => relay.#accept(near));
     await new Promise((resolve) => relay.listener.listen(0, "127.0.0.1", resolve));
     relay.port = relay.listener.address().port;
@@ -199,7 +200,7 @@ export class Relay {
     if (this.refusing) return near.destroy();
     this.connections++;
     const far = net.connect(this.where);
-    const pair = { near, far, budget: Infinity };
+    const pair = { near, far, budget: Infinity, heard: Buffer.alloc(0) };
     this.#pairs.add(pair);
     const end = () => {
       this.#pairs.delete(pair);
@@ -207,7 +208,10 @@ export class Relay {
       far.destroy();
     };
     for (const socket of [near, far]) socket.on("error", () => {}).on("close", end);
-    near.on("data", (data) => far.write(data));
+    near.on("data", (data) => {
+      if (this.onCommand) pair.heard = this.#listen(pair.heard, data);
+      far.write(data);
+    });
     far.on("data", (data) => {
       if (data.length <= pair.budget) {
         pair.budget -= data.length;
@@ -216,6 +220,14 @@ export class Relay {
       near.end(data.subarray(0, pair.budget)); // the rest is lost on the way
       far.destroy();
     });
+  }
+
+  // Tells the commands that are complete; gives the bytes of the next one.
+  #listen(heard, data) {
+    const bytes = Buffer.concat([heard, data]);
+    let at = 0;
+    for (let item; at < bytes.length && (item = parse(bytes, at)); at = item.end) this.onCommand(item.value);
+    return bytes.subarray(at);
   }
 
   get open() {

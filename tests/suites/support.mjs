@@ -51,7 +51,8 @@ export class Server {
       });
     });
     const failed = server.ended.then((how) => {
-      throw new Error(`${command} ended: ${JSON.stringify(how)} ${server.errors}`);
+      const error = new Error(`${command} ended: ${JSON.stringify(how)} ${server.errors}`);
+      throw Object.assign(error, { how, said: server.errors });
     });
     server.port = await within(Promise.race([ready, failed]), `"ready" of ${command}`);
     failed.catch(() => {});
