@@ -163,14 +163,17 @@ void net_conn_resume(struct net_conn *c)
 
 /* -------------------------------------------------------------- the tail -- */
 
-/* Bytes that the peer's side has taken; its low bits. */
+/* Bytes that the peer's side has taken; its low bits. Of TLS those of its
+ * records, which are what waits in the kernel: of a record that is not written
+ * whole, no byte is in bytes_out. */
 static uint32_t delivered(const struct net_conn *c)
 {
+    uint32_t sent = c->tls ? net_tls_sent(c) : (uint32_t)c->bytes_out;
     int waiting = 0; /* in the kernel */
 
     if (ioctl(c->fd, SIOCOUTQ, &waiting) < 0)
         waiting = 0;
-    return (uint32_t)c->bytes_out - (uint32_t)waiting;
+    return sent - (uint32_t)waiting;
 }
 
 static void linger_on(struct net_conn *c)

@@ -46,6 +46,7 @@ struct net_tls {
     const uint8_t *in;            /* received and not yet read by OpenSSL */
     size_t in_len;
     struct grow late; /* records that wait for the kernel's buffer */
+    uint32_t sent;    /* bytes that the kernel has taken; the low bits */
     bool established;
     bool writing; /* SSL_write() runs */
     bool blocked; /* a record waits within OpenSSL */
@@ -54,13 +55,14 @@ struct net_tls {
 
 /* --------------------------------------------------------------- the BIO -- */
 
-static ssize_t send_some(const struct net_tls *t, const void *p, size_t n)
+static ssize_t send_some(struct net_tls *t, const void *p, size_t n)
 {
     ssize_t sent;
 
     do
         sent = send(t->conn->fd, p, n, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
+    t->sent += sent > 0 ? (uint32_t)sent : 0;
     return sent < 0 && errno == EAGAIN ? 0 : sent;
 }
 
@@ -439,6 +441,11 @@ int net_tls_write(struct net_conn *c)
 bool net_tls_wants_write(const struct net_conn *c)
 {
     return c->tls->late.len || c->tls->blocked;
+}
+
+uint32_t net_tls_sent(const struct net_conn *c)
+{
+    return c->tls->sent;
 }
 
 bool net_tls_goodbye(struct net_conn *c)

@@ -81,6 +81,8 @@ void net_tls_ended(struct net_conn *c);
 int net_tls_write(struct net_conn *c);
 /* Something waits for the kernel's buffer. */
 bool net_tls_wants_write(const struct net_conn *c);
+/* Bytes that the kernel has taken, records and all; the low bits. */
+uint32_t net_tls_sent(const struct net_conn *c);
 /* Everything is written: tell the peer so (close_notify). False: that waits for
  * the kernel's buffer. */
 bool net_tls_goodbye(struct net_conn *c);

@@ -646,6 +646,52 @@ static void test_finish(void)
     end_without_conn();
 }
 
+/* How much of `size` bytes, as records, comes to a peer that takes `each` bytes
+ * a second, when the kernel holds only a small part of a record. */
+static size_t taken_slowly(const uint8_t *bytes, size_t size, size_t each)
+{
+    struct tls_client_options o = { 0 };
+    const int small = 1;
+    size_t have = 0;
+
+    if (!begin(&o))
+        return 0;
+    CHECK(shake_hands(), "no handshake");
+    setsockopt(conn->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    net_conn_append(conn, bytes, size);
+    net_conn_finish(conn, 1000);
+    net_loop_poll(&loop);
+    while (loop.conn_count && !conn->fin_sent) {
+        char some[256];
+
+        for (size_t n = 0; n < each; n += sizeof some) {
+            ssize_t k = recv(peer, some, sizeof some, 0);
+
+            have += k > 0 ? (size_t)k : 0;
+            net_loop_poll(&loop);
+        }
+        now += 1000;
+        net_loop_poll(&loop);
+    }
+    shutdown(peer, SHUT_WR);
+    net_loop_poll(&loop);
+    end_without_conn();
+    return have;
+}
+
+static void test_finish_slowly(void)
+{
+    static const uint8_t big[200000];
+    size_t n;
+
+    T_CASE("tls finish: as slow as may be, it gets all");
+    n = taken_slowly(big, sizeof big, 2 * NET_FINISH_RATE);
+    CHECK(n > sizeof big - 10000, "%zu bytes", n); /* the kernel has the rest */
+    T_CASE("tls finish: a little now and then is not enough");
+    n = taken_slowly(big, sizeof big, NET_FINISH_RATE / 4);
+    CHECK(n < NET_FINISH_RATE, "it was waited for: %zu bytes", n);
+}
+
 /* ---------------------------------------------------- failing handshakes -- */
 
 static void test_not_tls(void)
@@ -901,6 +947,7 @@ int main(void)
     test_pause();
     test_peer_ends();
     test_finish();
+    test_finish_slowly();
     test_not_tls();
     test_half_handshake();
     test_renegotiation();
