@@ -55,7 +55,7 @@ export class Peer {
     const peer = new Peer();
     Object.assign(peer, { kind, name, redis, options, commands: [] });
     peer.relay = plain ? null : await Relay.start(redis.where);
-    if (peer.relay) peer.relay.onCommand = (args) => peer.commands.push(args);
+    if (peer.relay) peer.relay.onCommand = ([command, ...words]) => peer.commands.push([command.toString().toUpperCase(), ...words]);
     try {
       peer.server = await startServer(kind, { redis: plain ?? `127.0.0.1:${peer.relay.port}`, ...options });
     } catch (error) {
@@ -97,7 +97,7 @@ export class Peer {
   // What it has sent to Redis since the last time, of these commands.
   sent(...commands) {
     const taken = this.commands.splice(0);
-    return taken.filter(([command]) => commands.includes(command.toString().toUpperCase()));
+    return taken.filter(([command]) => commands.includes(command));
   }
 
   // `rough`: it was hurt on purpose, so it may have written to its error output.
@@ -140,9 +140,12 @@ export class World {
     world.options = options;
     world.redis = await Redis.start(config);
     try {
-      const started = await Promise.allSettled(kinds.map((kind, i) =>
-        world.add(kind, "ftuvw"[i], Array.isArray(options) ? options[i] : options)));
-      for (const { reason } of started) if (reason) throw reason;
+      // Ours first: they are the ones that may be missing, and are quick.
+      for (const wanted of ["c", "node"]) {
+        const started = await Promise.allSettled(kinds.map((kind, i) =>
+          kind === wanted && world.add(kind, "ftuvw"[i], Array.isArray(options) ? options[i] : options)));
+        for (const { reason } of started) if (reason) throw reason;
+      }
       await world.joined();
     } catch (error) {
       await world.abandon();
