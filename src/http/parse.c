@@ -3,11 +3,11 @@
  *
  * http-parser is handed heads alone. It is lenient where the checks here are
  * not: blanks before a colon, control characters at the start of a value,
- * folded lines, LF without CR, versions, Host, Transfer-Encoding. Of bodies it
- * would skip chunk extensions and trailers of any length unseen, so chunks are
- * decoded here. And it takes every byte of a target through its states, 40
- * instructions each: nearly all are judged here, by the same rule, and it is
- * shown "/" in their place.
+ * folded lines, LF without CR and CR without LF, versions, Host,
+ * Transfer-Encoding. Of bodies it would skip chunk extensions and trailers of
+ * any length unseen, so chunks are decoded here. And it takes every byte of a
+ * target through its states, 40 instructions each: nearly all are judged here,
+ * by the same rule, and it is shown "/" in their place.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -165,6 +165,21 @@ static sio_str take_usual_line(sio_str *text, struct http_request *r)
     return STR("");
 }
 
+/* A CR without its LF. Behind an empty value http-parser takes any byte for the
+ * LF, and what then follows for a line of its own: a field that others do not
+ * see. */
+static bool has_bare_cr(sio_str text)
+{
+    sio_str rest = text;
+
+    while (rest.n) {
+        str_split(rest, '\r', &rest);
+        if (rest.p && (rest.n == 0 || rest.p[0] != '\n'))
+            return true;
+    }
+    return false;
+}
+
 static bool parse_whole(http_parser *parser, sio_str text)
 {
     static const http_parser_settings settings = {
@@ -179,11 +194,16 @@ static bool parse_whole(http_parser *parser, sio_str text)
 
 static int run_parser(struct head *h, sio_str text, const char **why)
 {
+    const bool bare = has_bare_cr(text);
     const sio_str line = take_usual_line(&text, h->request);
     http_parser parser;
 
     http_parser_init(&parser, HTTP_REQUEST);
     parser.data = h;
+    if (bare) {
+        *why = "CR without LF";
+        return 400;
+    }
     if ((line.n == 0 || parse_whole(&parser, line)) &&
         parse_whole(&parser, text) && h->complete &&
         parser.http_errno == HPE_OK) {

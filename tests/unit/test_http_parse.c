@@ -82,6 +82,10 @@ static const struct row rows[] = {
 
     /* what would be read in two ways */
     ROW("H1 space before colon", GET("Transfer-Encoding : chunked\r\n"), "400"),
+    ROW("H3 CR without LF behind an empty value",
+        GET("A:\rxContent-Length: 5\r\n"), "400"),
+    ROW("H3 CR without LF behind a blank", GET("A: \rxB: 5\r\n"), "400"),
+    ROW("H3 CR without LF in a name", GET("A\rb: c\r\n"), "400"),
     ROW("H1 tab before colon", GET("A\t: b\r\n"), "400"),
     ROW("H1 space in a name", GET("A b: c\r\n"), "400"),
     ROW("H3 LF only", "GET / HTTP/1.1\nHost: a\n\n", "400"),
