@@ -1,17 +1,23 @@
 /*
- * adapter.h -- what decides where a broadcast goes: it keeps the rooms of one
- * namespace on one loop and finds the sockets that a target means. What is to
- * be done on other loops is not its business: the library asks the adapter of
- * each.
+ * adapter.h -- what decides where a broadcast goes. There are two kinds, for
+ * two distances:
  *
- * The built-in in-memory adapter sees no more of the library than this header
- * offers. (Registering an adapter of one's own, answers across nodes and the
- * other distances come with the issues that need them; this interface grows.)
+ *   sio_adapter_ops   keeps the rooms of one namespace on one loop, and finds
+ *                     the sockets that a target means
+ *   sio_cluster_ops   reaches the other servers, the nodes of a cluster; one
+ *                     for all namespaces and loops of a server
  *
- *   namespace --> ops->join, leave, broadcast ... --> adapter
- *   adapter   --> host->deliver(socket, packet)   --> namespace --> socket
+ * What is to be done on the other loops of a server is neither's business: the
+ * library sees to that.
  *
- * All calls come on the loop that owns the sockets, unless said otherwise.
+ *   namespace --> sio_adapter_ops: join, leave, broadcast ... --> rooms
+ *   rooms     --> sio_adapter_host: deliver(socket, packet)   --> socket
+ *
+ *   program   --> sio_cluster_ops: send(request)     --> other nodes
+ *   others    --> sio_cluster_host: execute(request) --> every loop, as above
+ *
+ * The built-in adapters see no more of the library than this header offers:
+ * sio_memory_adapter() here, those for Redis of <sio/redis.h>.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,10 +25,13 @@
 #define SIO_ADAPTER_H
 
 #include <sio/socket.h>
+#include <sio/stats.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+struct event_base;
 
 /* An encoded packet, shared by reference; the host's. */
 typedef struct sio_packet sio_packet;
@@ -39,7 +48,10 @@ typedef struct sio_broadcast_options {
     unsigned flags;
 } sio_broadcast_options;
 
-/* What the namespace offers to its adapter. */
+/* ------------------------------------------------- the rooms of one loop */
+
+/* What the namespace offers to its adapter. All calls, both ways, are on the
+ * loop that owns the sockets, unless said otherwise. */
 typedef struct sio_adapter_host {
     void *self;
     uint64_t seed[2]; /* for hashing names that clients choose */
@@ -93,6 +105,148 @@ typedef struct sio_adapter_ops {
 
 /* The in-memory adapter. */
 SIO_API const sio_adapter_ops *sio_memory_adapter(void);
+
+/* ------------------------------------------------------------ the cluster */
+
+/*
+ * Between nodes one form of request goes both ways: what the program asks for
+ * here is given to the adapter's send(), and what an adapter has received from
+ * another node it gives to the host's execute(). What it says is borrowed until
+ * the call returns.
+ *
+ * All calls, both ways, are on the server's main loop, one at a time; but
+ * either side may call the other from within a call. Calls of other loops and
+ * threads of the program have been brought there, in their order.
+ */
+
+typedef enum sio_cluster_type {
+    SIO_CLUSTER_BROADCAST, /* with answers: the clients are asked */
+    SIO_CLUSTER_SOCKETS_JOIN,
+    SIO_CLUSTER_SOCKETS_LEAVE,
+    SIO_CLUSTER_DISCONNECT_SOCKETS,
+    SIO_CLUSTER_FETCH_SOCKETS,   /* always with answers */
+    SIO_CLUSTER_SERVER_SIDE_EMIT /* with answers: the nodes are asked */
+} sio_cluster_type;
+
+/* A socket of some node. */
+typedef struct sio_cluster_socket {
+    sio_str id;
+    const sio_str *rooms; /* its own id among them */
+    size_t room_count;
+    sio_value handshake, data; /* objects: JSON text or MessagePack */
+} sio_cluster_socket;
+
+/*
+ * What whoever has sent a request with answers hears. `user` is the request's.
+ * Everything is borrowed until return. Nothing is heard within the call that
+ * has brought the request, nor after forget().
+ */
+typedef struct sio_cluster_answers {
+    /* BROADCAST: so many clients have been asked on one node; their answers
+     * come behind this. */
+    void (*on_client_count)(void *user, size_t count);
+    /* BROADCAST: of one client. SERVER_SIDE_EMIT: of one node. The first
+     * argument; NULL: there was none. */
+    void (*on_ack)(void *user, const sio_value *value);
+    /* FETCH_SOCKETS: of one node. */
+    void (*on_sockets)(void *user, const sio_cluster_socket *sockets,
+                       size_t count);
+    /*
+     * Exactly once: every node has been heard, SIO_OK; or why not all have:
+     * SIO_E_TIMEOUT, SIO_E_STATE (not connected, closed), SIO_E_NOMEM,
+     * SIO_E_LIMIT. Of a BROADCAST that is their counts, and acknowledgements
+     * may still follow, until forget(); of others nothing follows.
+     */
+    void (*on_complete)(void *user, int status);
+} sio_cluster_answers;
+
+typedef struct sio_cluster_request {
+    sio_cluster_type type;
+    sio_str nsp;
+    /* Who is meant; not of SERVER_SIDE_EMIT. */
+    sio_broadcast_options options;
+    /* BROADCAST with answers: how long the clients have, and whether the one
+     * socket that is meant answers instead of a list of them. Without answers:
+     * as the program has set it; 0: it has not. */
+    uint32_t timeout_ms;
+    bool single;
+    /* BROADCAST, SERVER_SIDE_EMIT */
+    sio_str event;
+    const sio_value *values;
+    size_t value_count;
+    /* SOCKETS_JOIN, SOCKETS_LEAVE */
+    const sio_str *rooms;
+    size_t room_count;
+    bool close; /* DISCONNECT_SOCKETS: the connections, too */
+    /* NULL: none are wanted. */
+    const sio_cluster_answers *answers;
+    void *user;
+} sio_cluster_request;
+
+/* What the server offers to the adapter; lives until close() has returned. */
+typedef struct sio_cluster_host {
+    size_t size; /* sizeof(sio_cluster_host) of the library */
+    void *self;
+    struct event_base *event_base; /* of the main loop */
+
+    void (*log)(void *self, sio_log_level level, const char *message);
+
+    /*
+     * Do it with the sockets of this node, on all loops; it goes to no other
+     * node. Answers: on_client_count() once, the acknowledgements,
+     * on_complete().
+     *
+     * Returns SIO_OK; SIO_E_STATE: there is no such namespace here;
+     * SIO_E_RESERVED, SIO_E_INVAL: not an event or value that may be sent;
+     * SIO_E_LIMIT; SIO_E_NOMEM. Unless it is SIO_OK, no answers come.
+     */
+    int (*execute)(void *self, const sio_cluster_request *request);
+
+    /* No more answers to the request with that `user`; none may be there. A
+     * BROADCAST with answers has to be forgotten, or it waits for ever. */
+    void (*forget)(void *self, void *user);
+
+    /* Is anybody in that room here? Any namespace. */
+    bool (*has_room)(void *self, sio_str nsp, sio_str room);
+} sio_cluster_host;
+
+typedef struct sio_cluster_ops {
+    size_t size; /* sizeof(sio_cluster_ops) of the adapter's build */
+    const char *name;
+
+    /*
+     * Once, when the server is made, and again when it listens after a stop.
+     *
+     * config  sio_options.cluster_config, good as long as the server
+     * why     what is wrong, of `why_size` bytes; the server is then not made
+     * Returns NULL on failure. Not being connected yet is none.
+     */
+    void *(*open)(const sio_cluster_host *host, const void *config, char *why,
+                  size_t why_size);
+    /* The server stops, or is freed. Answers that are waited for are completed
+     * with SIO_E_STATE from within, or before. */
+    void (*close)(void *self);
+
+    /* A namespace of this node there is from now on, or is no more. Requests
+     * are sent for those that are there only. SIO_OK or SIO_E_NOMEM. */
+    int (*add_namespace)(void *self, sio_str nsp);
+    void (*remove_namespace)(void *self, sio_str nsp);
+
+    /* May be NULL: nobody wants to know. The first socket of this node is in a
+     * room, or none any more. is_id: the room is the socket's own. */
+    void (*room_changed)(void *self, sio_str nsp, sio_str room, bool is_id,
+                         bool exists);
+
+    /* To all other nodes. SIO_OK; or why it was not sent: then no answers
+     * come. What has no answers may be lost later, which is counted. */
+    int (*send)(void *self, const sio_cluster_request *request);
+
+    /* No more answers to the request with that `user`; none may be there. */
+    void (*forget)(void *self, void *user);
+
+    /* Any time between open() and close(); *out is zeroed before. */
+    void (*get_stats)(void *self, sio_cluster_stats *out);
+} sio_cluster_ops;
 
 #ifdef __cplusplus
 }

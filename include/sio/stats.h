@@ -38,6 +38,26 @@ enum {
     SIO_STATS_CODES = 8     /* and for Engine.IO's codes, 0 to 5 */
 };
 
+/* What the adapter of a cluster is doing: see <sio/adapter.h>. */
+typedef enum sio_cluster_state {
+    SIO_CLUSTER_NONE, /* there is no adapter */
+    SIO_CLUSTER_CONNECTING,
+    SIO_CLUSTER_READY,
+    SIO_CLUSTER_DEGRADED /* cut off, wholly or in part; it tries again */
+} sio_cluster_state;
+
+typedef struct sio_cluster_stats {
+    sio_cluster_state state;
+    size_t pending;       /* requests whose answers are waited for */
+    size_t queued_bytes;  /* that wait to be sent */
+    uint64_t sent;        /* messages to other nodes */
+    uint64_t received;    /* messages of other nodes */
+    uint64_t refused;     /* of those: not valid, or not for us */
+    uint64_t dropped;     /* messages that were not sent: no connection */
+    uint64_t connects;    /* connections that were set up */
+    uint64_t disconnects; /* connections lost, and attempts that failed */
+} sio_cluster_stats;
+
 typedef struct sio_stats {
     /* Alive right now. All zero once every client has left, but for
      * dynamic_namespaces. */
