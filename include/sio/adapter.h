@@ -193,8 +193,8 @@ typedef struct sio_cluster_host {
 
     /*
      * Do it with the sockets of this node, on all loops; it goes to no other
-     * node. Answers: on_client_count() once, the acknowledgements,
-     * on_complete().
+     * node. Of a BROADCAST: on_client_count() once, on_complete(), and the
+     * acknowledgements, of which some may come before.
      *
      * Returns SIO_OK; SIO_E_STATE: there is no such namespace here;
      * SIO_E_RESERVED, SIO_E_INVAL: not an event or value that may be sent;
@@ -202,11 +202,12 @@ typedef struct sio_cluster_host {
      */
     int (*execute)(void *self, const sio_cluster_request *request);
 
-    /* No more answers to the request with that `user`; none may be there. A
-     * BROADCAST with answers has to be forgotten, or it waits for ever. */
+    /* No more answers to the request with that `user`; none may be there. What
+     * a BROADCAST or a SERVER_SIDE_EMIT waits for may never come: in the end it
+     * has to be forgotten. */
     void (*forget)(void *self, void *user);
 
-    /* Is anybody in that room here? Any namespace. */
+    /* May anybody be in that room here? false: surely not. */
     bool (*has_room)(void *self, sio_str nsp, sio_str room);
 } sio_cluster_host;
 
@@ -233,7 +234,8 @@ typedef struct sio_cluster_ops {
     void (*remove_namespace)(void *self, sio_str nsp);
 
     /* May be NULL: nobody wants to know. The first socket of this node is in a
-     * room, or none any more. is_id: the room is the socket's own. */
+     * room, or none any more. is_id: it is the room of that socket's own id;
+     * told only when it exists. */
     void (*room_changed)(void *self, sio_str nsp, sio_str room, bool is_id,
                          bool exists);
 

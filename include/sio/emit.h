@@ -44,7 +44,9 @@ typedef struct sio_target {
     const char *except[SIO_TARGET_ROOMS];
     uint8_t room_count, except_count;
     bool is_volatile, is_local, no_compress;
-    bool overflow; /* more rooms than fit: the emit returns SIO_E_LIMIT */
+    bool is_single; /* the one socket of the id in rooms[0]: see
+                       sio_remote_target() */
+    bool overflow;  /* more rooms than fit: the emit returns SIO_E_LIMIT */
     uint32_t timeout_ms;
 } sio_target;
 

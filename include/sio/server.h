@@ -18,6 +18,7 @@ extern "C" {
 #endif
 
 struct event_base;
+struct sio_cluster_ops;
 
 typedef struct sio_server sio_server;
 typedef struct sio_namespace sio_namespace;
@@ -215,6 +216,13 @@ typedef struct sio_options {
                        than one, handlers of several sockets run at the same
                        time: see docs/API.md, Threads. Not with event_base,
                        generate_id or connection_state_recovery */
+
+    /* How to reach the other servers of a cluster: see <sio/redis.h>,
+     * <sio/adapter.h>. NULL: there are none. The adapter's own options, or
+     * NULL. Both are borrowed as long as the server. With a cluster there is no
+     * connection_state_recovery, unless its adapter can do that. */
+    const struct sio_cluster_ops *cluster;
+    const void *cluster_config;
 
     struct event_base *event_base; /* NULL; the program's own libevent base: it
                                       runs the loop, not sio_run() */

@@ -96,12 +96,16 @@ SIO_API sio_str sio_remote_data_json(const sio_remote_socket *socket);
 SIO_API sio_target sio_remote_target(const sio_remote_socket *socket);
 
 /*
- * Emit an event to the *other* servers of a cluster, and the same with an
- * answer from each. The in-memory adapter has no others and does not support
- * it: a line at level WARN says so. The event is then sent to nobody (SIO_OK);
- * to ask is SIO_E_STATE, and on_reply is not called.
+ * Emit an event to the *other* servers of a cluster, whose
+ * sio_on_server_event() handlers run, and the same with an answer from each;
+ * what has not answered in the adapter's time is SIO_E_TIMEOUT, with the
+ * answers of the others. (Node: serverSideEmit, serverSideEmitWithAck)
  *
- * SIO_E_RESERVED: "connect", "connection", "new_namespace". Loop thread.
+ * Without a cluster there are no others: a line at level WARN says so. The
+ * event is then sent to nobody (SIO_OK); to ask is SIO_E_STATE, and on_reply is
+ * not called.
+ *
+ * SIO_E_RESERVED: "connect", "connection", "new_namespace". Any thread.
  */
 SIO_API int sio_server_side_emit_values(sio_namespace *nsp, const char *event,
                                         const sio_value *values, size_t count);
@@ -110,6 +114,19 @@ SIO_API int sio_server_side_emit_ack_values(sio_namespace *nsp,
                                             const char *event,
                                             const sio_value *values,
                                             size_t count);
+
+/*
+ * A handler of events that other servers of the cluster emit to this one. It
+ * runs on the main loop. (Node: nsp.on(event))
+ *
+ * event    read and acknowledged as that of a client; sio_wants_ack() says
+ *          whether the other server waits for an answer, of one value
+ * Returns  SIO_OK, SIO_E_NOMEM; SIO_E_RESERVED as above. Any thread.
+ */
+typedef void (*sio_server_event_fn)(sio_namespace *nsp, sio_event *event,
+                                    void *user);
+SIO_API int sio_on_server_event(sio_namespace *nsp, const char *event,
+                                sio_server_event_fn fn, void *user);
 
 #ifdef __cplusplus
 }

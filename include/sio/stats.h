@@ -109,6 +109,8 @@ typedef struct sio_stats {
     uint64_t volatile_dropped; /* packets to one socket that was not ready */
     uint64_t discarded_bytes;  /* output of clients that went, or were closed,
                                   before they took it */
+
+    sio_cluster_stats cluster;
 } sio_stats;
 
 /*

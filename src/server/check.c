@@ -7,7 +7,9 @@
  */
 #include "protocol/base/utf8.h"
 #include "src/server/loops.h"
+
 #include "src/server/options.h"
+#include <sio/adapter.h>
 
 #include <unistd.h>
 
@@ -239,6 +241,19 @@ static const char *check_parser(const sio_options *o)
     return NULL;
 }
 
+static const char *check_cluster(const sio_options *o)
+{
+    const sio_cluster_ops *c = o->cluster;
+
+    if (!c)
+        return o->cluster_config ? "cluster_config: without cluster" : NULL;
+    if (c->size < sizeof *c || !c->name || !c->open || !c->close ||
+        !c->add_namespace || !c->remove_namespace || !c->send || !c->forget ||
+        !c->get_stats)
+        return "cluster: all of its functions but room_changed must be set";
+    return NULL;
+}
+
 static const char *check_loops(const sio_options *o)
 {
     if (o->loops > LOOPS_MAX)
@@ -281,8 +296,8 @@ static const char *check_rest(const sio_options *o)
 const char *options_check(const sio_options *o)
 {
     static const char *(*const checks[])(const sio_options *o) = {
-        check_path,    check_times,  check_sizes, check_cors, check_cookie,
-        check_deflate, check_parser, check_loops, check_rest,
+        check_path,    check_times,  check_sizes, check_cors,    check_cookie,
+        check_deflate, check_parser, check_loops, check_cluster, check_rest,
     };
 
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {

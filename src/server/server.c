@@ -192,6 +192,22 @@ static int init_loops(sio_server *server, uint64_t (*clock)(void *self),
     return r;
 }
 
+static uint32_t recovery_ms(sio_server *server)
+{
+    const sio_options *o = &server->options;
+
+    if (!o->connection_state_recovery)
+        return 0;
+    if (!o->cluster)
+        return o->max_disconnection_duration_ms;
+    server_log(
+        server, SIO_LOG_WARN,
+        "connection_state_recovery: the adapter \"%s\" cannot do that; it "
+        "is off",
+        o->cluster->name);
+    return 0;
+}
+
 static int init_hub(sio_server *server, const struct eng_options *eng)
 {
     const sio_options *o = &server->options;
@@ -200,8 +216,7 @@ static int init_hub(sio_server *server, const struct eng_options *eng)
             o->connect_timeout_ms ? o->connect_timeout_ms : 45000,
         .limits = { o->max_attachments, o->max_json_depth },
         .max_packet = o->max_buffered_amount,
-        .recovery_ms =
-            o->connection_state_recovery ? o->max_disconnection_duration_ms : 0,
+        .recovery_ms = recovery_ms(server),
         .recovery_bytes = o->max_recovery_bytes,
         .recovery_skips = o->skip_middlewares,
         .cleanup_children = o->cleanup_empty_child_namespaces,
@@ -220,6 +235,11 @@ static int init_hub(sio_server *server, const struct eng_options *eng)
         return r;
     server->hub.log = log_line;
     server->hub.log_self = server;
+    if (o->cluster) {
+        r = so_cluster_init(&server->hub, o->cluster, o->cluster_config);
+        if (r < 0)
+            return r;
+    }
     for (size_t i = 0; i < server->loop_count; i++) {
         struct engine *e = &server->hub.shards[i].engine;
 
@@ -257,6 +277,17 @@ static void free_copies(sio_server *server)
     pthread_mutex_destroy(&server->log_lock);
     free(server->others);
     free(server);
+}
+
+static int open_cluster(sio_server *server)
+{
+    char why[256] = "out of memory";
+    int r = so_cluster_open(&server->hub, why, sizeof why);
+
+    if (r < 0)
+        server_log(server, SIO_LOG_ERROR, "cluster, adapter \"%s\": %s",
+                   server->options.cluster->name, why);
+    return r;
 }
 
 sio_server *sio_server_new(const sio_options *options)
@@ -310,6 +341,10 @@ sio_server *server_new(const sio_options *options,
         free_copies(server);
         return NULL;
     }
+    if (open_cluster(server) < 0) {
+        sio_server_free(server);
+        return NULL;
+    }
     return server;
 }
 
@@ -337,6 +372,7 @@ void sio_server_free(sio_server *server)
     net_signal_unwatch(&server->sigterm);
     stop_alarms(server);
     so_hub_shut(&server->hub);
+    so_cluster_close(&server->hub);
     engines_shut(server);
     endpoints_shut(server);
     for (size_t i = 0; i < server->loop_count; i++)
@@ -403,6 +439,7 @@ void server_look_stopped(sio_server *server)
         net_alarm_start(&server->main.loop, &server->main.stop_alarm,
                         STOP_POLL_MS) == SIO_OK)
         return; /* it looks again */
+    so_cluster_close(&server->hub);
     server_log(server, SIO_LOG_INFO, "stopped");
     server->stopped = true;
     if (server->on_stopped)
@@ -419,6 +456,7 @@ void server_reopen(sio_server *server)
     server_loop_reopen(&server->main);
     loops_reopen_others(server);
     engines_reopen(server);
+    (void)open_cluster(server); /* else it is alone, and has said so */
 }
 
 void sio_on_stopped(sio_server *server,

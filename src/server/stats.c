@@ -83,6 +83,7 @@ void stats_add_loop(sio_stats *out, const struct server_loop *l)
     if (l->index == 0) {
         engines_count(l->server, out);
         endpoints_count(l->server, out);
+        so_cluster_stats(&l->server->hub, &out->cluster);
     }
 }
 
@@ -122,6 +123,8 @@ void stats_add(sio_stats *out, const sio_stats *more)
     ADD(volatile_dropped)
     ADD(discarded_bytes)
 #undef ADD
+    if (more->cluster.state != SIO_CLUSTER_NONE)
+        out->cluster = more->cluster;
     for (size_t i = 0; i < SIO_STATS_CODES; i++)
         out->refused_by_code[i] += more->refused_by_code[i];
     for (size_t i = 0; i < SIO_STATS_REASONS; i++) {

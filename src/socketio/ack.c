@@ -58,7 +58,11 @@ int sio_ack_values(sio_event *event, const sio_value *values, size_t count)
 
     if (!sio_wants_ack(event))
         return SIO_E_STATE;
-    r = send_ack(event->socket, asker(event), event->packet.id, values, count);
+    if (event->call)
+        r = so_call_answer(event->call, values, count);
+    else
+        r = send_ack(event->socket, asker(event), event->packet.id, values,
+                     count);
     if (r == SIO_OK)
         event->acked = true;
     return r;
@@ -66,8 +70,9 @@ int sio_ack_values(sio_event *event, const sio_value *values, size_t count)
 
 struct sio_pending_ack {
     struct net_mail mail;
-    sio_socket *socket;       /* retained */
-    struct so_client *client; /* referenced, or NULL */
+    struct so_server_call *call; /* referenced: of another server; or NULL */
+    sio_socket *socket;          /* retained */
+    struct so_client *client;    /* referenced, or NULL */
     int64_t id;
     struct sio_packet *packet; /* the answer, when it came from elsewhere */
 };
@@ -81,10 +86,14 @@ sio_pending_ack *sio_ack_later(sio_event *event)
     ack = calloc(1, sizeof *ack);
     if (!ack)
         return NULL;
+    event->acked = true;
+    if (event->call) {
+        ack->call = so_call_ref(event->call);
+        return ack;
+    }
     ack->socket = sio_retain(event->socket);
     ack->client = so_client_ref(asker(event));
     ack->id = event->packet.id;
-    event->acked = true;
     return ack;
 }
 
@@ -92,6 +101,7 @@ void sio_answer_drop(sio_pending_ack *ack)
 {
     if (!ack)
         return;
+    so_call_unref(ack->call);
     sio_release(ack->socket);
     so_client_unref(ack->client);
     eng_packet_unref(ack->packet);
@@ -107,8 +117,18 @@ static void on_answer_mail(struct net_mail *mail)
     sio_answer_drop(ack);
 }
 
-int sio_answer_values(sio_pending_ack *ack, const sio_value *values,
-                      size_t count)
+static int answer_server(sio_pending_ack *ack, const sio_value *values,
+                         size_t count)
+{
+    int r = so_call_answer(ack->call, values, count);
+
+    if (r == SIO_OK)
+        sio_answer_drop(ack);
+    return r;
+}
+
+static int answer_client(sio_pending_ack *ack, const sio_value *values,
+                         size_t count)
 {
     struct so_shard *shard = ack->socket->part->shard;
     struct sp_message m;
@@ -127,4 +147,11 @@ int sio_answer_values(sio_pending_ack *ack, const sio_value *values,
         net_post(shard->loop, &ack->mail);
     }
     return r;
+}
+
+int sio_answer_values(sio_pending_ack *ack, const sio_value *values,
+                      size_t count)
+{
+    return ack->call ? answer_server(ack, values, count)
+                     : answer_client(ack, values, count);
 }

@@ -11,7 +11,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "src/socketio/bus.h"
+#include "src/socketio/cluster.h"
 #include "src/socketio/codec.h"
 
 #include "protocol/socketio/scan.h"
@@ -34,11 +34,19 @@ struct so_question {
     struct net_alarm timeout;
     sio_reply_fn on_reply;
     void *user;
+    /* Another server asks: it hears of each answer, and on_reply only that the
+     * question is gone. NULL: we do. */
+    const sio_cluster_answers *answers;
+    bool counted;  /* it has heard how many are asked */
+    int64_t asked; /* of that */
     bool many;
-    bool over;                 /* on_reply was called */
-    size_t loops;              /* others that have not told how many they ask */
-    size_t waiting;            /* answers still to come */
-    struct grow text;          /* many: "[first,first,..." so far */
+    bool over;        /* on_reply was called */
+    int error;        /* not everybody could be asked: why */
+    size_t loops;     /* others, and the other nodes of a cluster, that have not
+                         told     how many they ask */
+    int64_t waiting;  /* answers still to come; below 0 while some are faster
+                         than the count of them */
+    struct grow text; /* many: "[first,first,..." so far */
     struct sp_attachments bin; /* many: copies of their attachments */
     struct so_branch own;
 };
@@ -172,7 +180,7 @@ static int write_to_those(struct so_part *part, const struct so_request *r)
 
 static int tell_those(const struct so_part *part, const struct so_request *r)
 {
-    if (!r->message)
+    if (!so_is_seen(r))
         return SIO_OK;
     return r->socket ? so_tell_outgoing(r->socket, r->message)
                      : so_tell_broadcast(part, &r->options, r->message);
@@ -220,6 +228,7 @@ static void question_unlink(struct so_question *q)
     forget_acks(&q->own);
     list_remove(&q->node);
     net_alarm_stop(q->asker.home->loop, &q->timeout);
+    so_asker_over(&q->asker);
 }
 
 /* It was told, or never asked. */
@@ -254,24 +263,43 @@ static void reply(struct so_question *q, int error, struct grow *text,
 static void question_done(struct so_question *q, int error)
 {
     question_unlink(q);
-    if (q->many && grow_append_byte(&q->text, ']') == SIO_OK)
+    if (q->answers)
+        q->on_reply(error, NULL, q->user);
+    else if (q->many && grow_append_byte(&q->text, ']') == SIO_OK)
         reply(q, error, &q->text, &q->bin);
     else
         reply(q, error, NULL, NULL);
     question_end(q);
 }
 
+/* All loops have said how many they ask. */
+static void tell_count(struct so_question *q)
+{
+    if (q->loops || q->counted)
+        return;
+    q->counted = true;
+    so_asker_ref(&q->asker);
+    q->answers->on_client_count(q->user, (size_t)q->asked);
+    if (!q->over)
+        q->answers->on_complete(q->user, SIO_OK);
+    so_asker_unref(&q->asker);
+}
+
 static void done_if_all(struct so_question *q)
 {
+    if (q->answers) {
+        tell_count(q);
+        return;
+    }
     if (q->waiting == 0 && q->loops == 0)
-        question_done(q, SIO_OK);
+        question_done(q, q->error);
 }
 
 static void on_timeout(struct net_alarm *alarm)
 {
     struct so_question *q = container_of(alarm, struct so_question, timeout);
 
-    question_done(q, q->waiting || q->loops ? SIO_E_TIMEOUT : SIO_OK);
+    question_done(q, q->waiting || q->loops ? SIO_E_TIMEOUT : q->error);
 }
 
 static void question_begin(struct so_question *q)
@@ -285,6 +313,8 @@ static int start_timeout(struct so_question *q, uint32_t ms)
 {
     struct net_loop *loop = q->asker.home->loop;
 
+    if (q->answers) /* whoever asks has a clock of its own */
+        return SIO_OK;
     if (q->many)
         return net_alarm_start(loop, &q->timeout,
                                q->waiting || q->loops ? ms : 0);
@@ -311,6 +341,22 @@ static int append_value(struct grow *text, struct sp_attachments *bin,
     return r;
 }
 
+/* One of many; NULL: without a value. */
+static void take_answer(struct so_question *q, const sio_value *value)
+{
+    const sio_value nothing = { .kind = SIO_NULL };
+
+    so_asker_ref(&q->asker);
+    q->waiting--;
+    if (q->answers)
+        q->answers->on_ack(q->user, value);
+    else
+        append_value(&q->text, &q->bin, value ? value : &nothing);
+    if (!q->over)
+        done_if_all(q);
+    so_asker_unref(&q->asker);
+}
+
 static void report_free(struct report *r)
 {
     grow_free(&r->text);
@@ -332,9 +378,7 @@ static void on_report(struct net_mail *mail)
     if (q->many) {
         value.attachments = r->bin.items;
         value.attachment_count = r->bin.count;
-        append_value(&q->text, &q->bin, &value);
-        q->waiting--;
-        done_if_all(q);
+        take_answer(q, r->text.len ? &value : NULL);
     } else {
         question_unlink(q);
         reply(q, SIO_OK, &r->text, &r->bin);
@@ -343,45 +387,70 @@ static void on_report(struct net_mail *mail)
     report_free(r);
 }
 
-static int write_report(struct report *r, const sio_event *answer)
+static int write_value(struct report *r, const sio_value *value)
+{
+    int error = value ? sp_encode_value(&r->text, &r->bin, value) : SIO_OK;
+
+    if (error == SIO_OK)
+        return sp_attachments_own(&r->bin, 0);
+    r->bin.count = 0;
+    return error;
+}
+
+static int write_all(struct report *r, const sio_event *answer)
 {
     const size_t count = sio_arg_count(answer);
-    sio_value value = sio_arg(answer, 0);
-    int error;
+    int error = grow_append_byte(&r->text, '[');
 
-    if (r->question->many) {
-        error = sp_encode_value(&r->text, &r->bin, &value);
-        if (error == SIO_OK)
-            return sp_attachments_own(&r->bin, 0);
-        r->bin.count = 0;
-        return error;
-    }
-    error = grow_append_byte(&r->text, '[');
     for (size_t i = 0; error == SIO_OK && i < count; i++) {
-        value = sio_arg(answer, i);
+        sio_value value = sio_arg(answer, i);
+
         error = append_value(&r->text, &r->bin, &value);
     }
     return error == SIO_OK ? grow_append_byte(&r->text, ']') : error;
 }
 
-static int send_report(struct so_question *q, const sio_event *answer)
+static struct report *report_new(struct so_question *q)
 {
     struct report *r = calloc(1, sizeof *r);
-    int error;
 
     if (!r)
-        return SIO_E_NOMEM;
+        return NULL;
     r->mail.run = on_report;
     r->question = q;
     so_asker_ref(&q->asker);
     grow_init(&r->text, ANSWERS_MAX);
     sp_attachments_init(&r->bin);
-    error = write_report(r, answer);
+    return r;
+}
+
+/* Once it is written, or not. */
+static int report_send(struct report *r, int error)
+{
     if (error < 0)
         report_free(r);
     else
-        net_post(q->asker.home->loop, &r->mail);
+        net_post(r->question->asker.home->loop, &r->mail);
     return error;
+}
+
+static int send_report(struct so_question *q, const sio_event *answer)
+{
+    struct report *r = report_new(q);
+    sio_value value = sio_arg(answer, 0);
+    const sio_value *first = sio_arg_count(answer) ? &value : NULL;
+
+    if (!r)
+        return SIO_E_NOMEM;
+    return report_send(r,
+                       q->many ? write_value(r, first) : write_all(r, answer));
+}
+
+int so_ask_report(struct so_asker *asker, const sio_value *value)
+{
+    struct report *r = report_new(question_of(asker));
+
+    return r ? report_send(r, write_value(r, value)) : SIO_E_NOMEM;
 }
 
 /* --------------------------------------------------------------- away -- */
@@ -397,7 +466,7 @@ static void on_branch_home(struct net_mail *mail)
     struct so_question *q = a->branch.question;
 
     if (!q->over && q->many) {
-        q->waiting -= a->lost;
+        q->waiting -= (int64_t)a->lost;
         if (a->lost)
             done_if_all(q);
     } else if (!q->over) {
@@ -466,7 +535,7 @@ int so_execute_ask(struct so_part *part, const struct so_request *request,
     if (r == SIO_OK && a->waiting)
         r = write_to_those(part, request);
     if (r == SIO_OK)
-        outcome->count = a->waiting;
+        outcome->count = (int64_t)a->waiting;
     if (r < 0 || a->waiting == 0)
         away_cancel(a);
     return r;
@@ -481,6 +550,9 @@ static void on_outcome(const struct so_letter *letter)
         return;
     q->loops--;
     q->waiting += letter->outcome.count;
+    q->asked += letter->outcome.count;
+    if (letter->abroad && letter->outcome.error < 0)
+        q->error = letter->outcome.error;
     if (!q->many && letter->outcome.count == 0)
         question_done(q, letter->outcome.error < 0 ? letter->outcome.error
                                                    : SIO_E_STATE);
@@ -524,10 +596,8 @@ void so_ack_received(sio_socket *socket, struct sio_event *answer)
     } else if (q && q->many) {
         sio_value first = sio_arg(answer, 0);
 
-        append_value(&q->text, &q->bin, &first);
         ack_free(ack);
-        q->waiting--;
-        done_if_all(q);
+        take_answer(q, sio_arg_count(answer) ? &first : NULL);
     } else if (q) {
         question_unlink(q);
         q->on_reply(SIO_OK, answer, q->user);
@@ -601,7 +671,8 @@ static int ask_here(struct so_question *q, struct so_part *part,
 
     if (!request->socket || request->socket->part == part)
         r = ask_those(&q->own, part, request, &count);
-    q->waiting += count;
+    q->waiting += (int64_t)count;
+    q->asked += (int64_t)count;
     if (r == SIO_OK)
         r = start_timeout(q, request->timeout_ms);
     if (r == SIO_OK && count)
@@ -621,10 +692,12 @@ static void begin_here(struct so_part *part, const struct so_request *request)
         r = mine ? tell_those(part, request) : SIO_OK;
     if (r == SIO_OK && !q->over)
         r = ask_here(q, part, request);
-    if (!q->over && r == SIO_OK && !q->many && q->waiting + q->loops == 0)
+    if (!q->over && r == SIO_OK && !q->many && !q->waiting && !q->loops)
         r = SIO_E_STATE; /* it is gone */
     if (!q->over && r < 0)
         question_done(q, r);
+    else if (!q->over && q->answers)
+        tell_count(q);
 }
 
 /* With a packet to be shared. */
@@ -637,7 +710,7 @@ static int ask_shared(struct so_question *q, struct so_request *request,
 
     if (r < 0)
         return r;
-    if (so_has_outgoing(nsp))
+    if (so_has_outgoing(nsp) || so_goes_abroad(request))
         request->message = m;
     request->asker = &q->asker;
     request->on_outcome = on_outcome;
@@ -717,7 +790,8 @@ int sio_emit_ack_values(sio_target target, sio_reply_fn on_reply, void *user,
     struct so_request request = { .deed = SO_ASK,
                                   .nsp = nsp,
                                   .socket = target.socket,
-                                  .timeout_ms = target.timeout_ms };
+                                  .timeout_ms = target.timeout_ms,
+                                  .single = target.is_single };
     sio_str rooms[SO_TARGET_NAMES];
     struct sp_message m;
     int r = so_message_init(&m, nsp, event, values, count);
@@ -739,4 +813,59 @@ int sio_emit_ack_values(sio_target target, sio_reply_fn on_reply, void *user,
         return r;
     request.id = m.id = atomic_fetch_add(&nsp->next_ack_id, 1);
     return ask(&request, &m, on_reply, user);
+}
+
+/* ----------------------------------------------------- of other servers -- */
+
+int so_ask_foreign(struct so_request *request, struct sp_message *m,
+                   const sio_cluster_answers *answers, sio_reply_fn gone,
+                   void *user, struct so_question **question)
+{
+    struct so_hub *hub = request->nsp->hub;
+    struct so_question *q = question_new(hub->shards, true, gone, user);
+    int r;
+
+    if (!q)
+        return SIO_E_NOMEM;
+    q->answers = answers;
+    request->deed = SO_ASK;
+    request->id = m->id = atomic_fetch_add(&request->nsp->next_ack_id, 1);
+    r = ask_shared(q, request, m, NULL);
+    if (r < 0)
+        question_end(q);
+    else
+        *question = q;
+    return r;
+}
+
+int so_ask_servers(struct so_request *request, const struct sp_message *m,
+                   sio_reply_fn on_reply, void *user)
+{
+    struct so_hub *hub = request->nsp->hub;
+    struct so_shard *here = so_here(hub);
+    struct so_question *q =
+        question_new(here ? here : hub->shards, true, on_reply, user);
+    struct so_posted *posted;
+    int r;
+
+    if (!q)
+        return SIO_E_NOMEM;
+    request->message = m;
+    request->asker = &q->asker;
+    request->on_outcome = on_outcome;
+    r = so_prepare(request, here, &posted);
+    if (r < 0) {
+        question_end(q);
+        return r;
+    }
+    q->loops = so_posted_count(posted);
+    if (here)
+        question_begin(q); /* only the adapter's clock ends it */
+    so_post(posted);
+    return SIO_OK;
+}
+
+void so_ask_forget(struct so_question *question)
+{
+    question_end(question);
 }

@@ -3,19 +3,18 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "src/socketio/bus.h"
+#include "src/socketio/cluster.h"
 
 #include "src/socketio/recovery.h"
 
 #include <stdlib.h>
 
-/* One block: the letters, the names' slices, the names. */
+/* One block: the letters, the slices of names (rooms, exceptions, rooms to join
+ * or leave, the offset), the names. */
 struct so_posted {
     atomic_uint refs;          /* one for each letter that is under way */
     struct so_request request; /* of copies */
     struct so_told *told;
-    sio_str names[SO_TARGET_NAMES + 1]; /* rooms, exceptions, the offset */
-    const char **rooms;                 /* request.rooms */
     size_t letter_count;
     struct so_letter letters[];
 };
@@ -44,6 +43,23 @@ void so_asker_unref(struct so_asker *asker)
         asker->free(asker);
 }
 
+static void on_over(struct net_mail *mail)
+{
+    struct so_asker *asker = container_of(mail, struct so_asker, over_mail);
+
+    so_cluster_asker_over(asker);
+    so_asker_unref(asker);
+}
+
+void so_asker_over(struct so_asker *asker)
+{
+    if (!asker->abroad)
+        return;
+    asker->abroad = false;
+    asker->over_mail.run = on_over;
+    net_post(asker->home->hub->shards->loop, &so_asker_ref(asker)->over_mail);
+}
+
 /* ------------------------------------------------------------ executing -- */
 
 static int deliver_to_one(const struct so_request *q)
@@ -51,7 +67,7 @@ static int deliver_to_one(const struct so_request *q)
     sio_socket *socket = q->socket;
     int r = SIO_OK;
 
-    if (q->message)
+    if (so_is_seen(q))
         r = so_tell_outgoing(socket, q->message);
     if (r == SIO_OK && q->offset.p)
         r = so_record(socket->part, q->offset, q->packet, &q->options, socket);
@@ -66,7 +82,7 @@ static int deliver(struct so_part *part, const struct so_request *q)
 
     if (q->socket)
         return deliver_to_one(q);
-    if (q->message)
+    if (so_is_seen(q))
         r = so_tell_broadcast(part, &q->options, q->message);
     if (r == SIO_OK && q->offset.p)
         r = so_record(part, q->offset, q->packet, &q->options, NULL);
@@ -93,6 +109,9 @@ int so_execute(struct so_part *part, const struct so_request *request,
         break;
     case SO_FETCH:
         outcome->error = so_execute_fetch(part, request, outcome);
+        break;
+    case SO_SERVER_EMIT: /* no loop's business */
+        outcome->error = SIO_OK;
         break;
     }
     return outcome->error;
@@ -124,11 +143,30 @@ static void on_way_home(struct net_mail *mail)
     posted_unref(letter->posted);
 }
 
+void so_letter_home(struct so_letter *letter)
+{
+    letter->mail.run = on_way_home;
+    net_post(letter->posted->request.asker->home->loop, &letter->mail);
+}
+
 static void log_failure(const struct so_request *q, int error)
 {
     so_log(q->nsp->hub, SIO_LOG_ERROR, "%s of %s: not all done on one loop: %s",
            q->deed == SO_DELIVER ? "an event" : "sockets", q->nsp->name,
            sio_strerror(error));
+}
+
+/* On the main loop, for other servers. */
+static void go_abroad(struct so_letter *letter)
+{
+    struct so_posted *p = letter->posted;
+
+    if (p->request.asker) {
+        so_cluster_ask(letter);
+        return;
+    }
+    so_cluster_send(&p->request);
+    posted_unref(p);
 }
 
 static void on_arrival(struct net_mail *mail)
@@ -137,6 +175,10 @@ static void on_arrival(struct net_mail *mail)
     struct so_posted *p = letter->posted;
     const struct so_request *q = &p->request;
 
+    if (letter->abroad) {
+        go_abroad(letter);
+        return;
+    }
     if (q->begin && letter->part->shard == q->asker->home) {
         q->begin(letter->part, q);
         posted_unref(p);
@@ -144,21 +186,20 @@ static void on_arrival(struct net_mail *mail)
     }
     if (so_execute(letter->part, q, &letter->outcome) < 0 && !q->on_outcome)
         log_failure(q, letter->outcome.error);
-    if (!q->on_outcome) {
+    if (q->on_outcome)
+        so_letter_home(letter);
+    else
         posted_unref(p);
-        return;
-    }
-    mail->run = on_way_home;
-    net_post(q->asker->home->loop, mail);
 }
 
-static void address(struct so_posted *p, struct so_part *part)
+static void address(struct so_posted *p, struct so_part *part, bool abroad)
 {
     struct so_letter *letter = &p->letters[p->letter_count++];
 
     letter->mail.run = on_arrival;
     letter->posted = p;
     letter->part = part;
+    letter->abroad = abroad;
 }
 
 /* Nobody is there to whom it could matter. */
@@ -168,18 +209,25 @@ static bool may_skip(const struct so_part *part, const struct so_request *q)
            atomic_load_explicit(&part->members, memory_order_relaxed) == 0;
 }
 
-static void address_all(struct so_posted *p, const struct so_shard *here)
+/* Without answers it needs no letter on the main loop: see so_send(). */
+static bool needs_abroad(const struct so_request *q,
+                         const struct so_shard *here)
+{
+    return so_goes_abroad(q) && (q->asker || here != q->nsp->hub->shards);
+}
+
+static void address_loops(struct so_posted *p, const struct so_shard *here)
 {
     const struct so_request *q = &p->request;
     const struct so_hub *hub = q->nsp->hub;
 
     /* First home, where it has to begin before outcomes arrive. */
     if (!here && q->begin)
-        address(p, so_part_of(q->nsp, q->asker->home));
+        address(p, so_part_of(q->nsp, q->asker->home), false);
     if (q->socket) {
         if (!p->letter_count ||
             p->letters->part->shard != q->socket->part->shard)
-            address(p, q->socket->part);
+            address(p, q->socket->part, false);
         return;
     }
     for (size_t i = 0; i < hub->shard_count; i++) {
@@ -187,22 +235,44 @@ static void address_all(struct so_posted *p, const struct so_shard *here)
 
         if (part->shard != here &&
             !(q->begin && part->shard == q->asker->home) && !may_skip(part, q))
-            address(p, part);
+            address(p, part, false);
     }
+}
+
+static void address_all(struct so_posted *p, const struct so_shard *here)
+{
+    const struct so_request *q = &p->request;
+
+    if (q->deed != SO_SERVER_EMIT)
+        address_loops(p, here);
+    if (!needs_abroad(q, here))
+        return;
+    if (q->asker)
+        q->asker->abroad = true;
+    address(p, q->nsp->parts, true);
 }
 
 /* -------------------------------------------------------------- copying -- */
 
+static size_t len_of(const sio_str *names, size_t count)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < count; i++)
+        n += names[i].n;
+    return n;
+}
+
 static size_t text_len(const struct so_request *q)
 {
-    size_t n = q->offset.n;
+    return q->offset.n + len_of(q->options.rooms, q->options.room_count) +
+           len_of(q->options.except, q->options.except_count) +
+           len_of(q->rooms, q->room_count);
+}
 
-    for (size_t i = 0; i < q->options.room_count; i++)
-        n += q->options.rooms[i].n;
-    for (size_t i = 0; i < q->options.except_count; i++)
-        n += q->options.except[i].n;
-    return n + so_names_move((const char **)(uintptr_t)q->rooms, q->room_count,
-                             NULL);
+static size_t name_count(const struct so_request *q)
+{
+    return q->options.room_count + q->options.except_count + q->room_count + 1;
 }
 
 /* Copies of `from`, behind each other. */
@@ -218,40 +288,40 @@ static char *put(sio_str *to, const sio_str *from, size_t count, char *at)
 }
 
 static void copy_names(struct so_posted *p, const struct so_request *q,
-                       char *at)
+                       sio_str *names, char *at)
 {
-    sio_str *except = p->names + q->options.room_count;
-    sio_str *offset = except + q->options.except_count;
+    sio_str *except = names + q->options.room_count;
+    sio_str *rooms = except + q->options.except_count;
+    sio_str *offset = rooms + q->room_count;
 
-    at = put(p->names, q->options.rooms, q->options.room_count, at);
+    at = put(names, q->options.rooms, q->options.room_count, at);
     at = put(except, q->options.except, q->options.except_count, at);
-    p->request.options.rooms = p->names;
+    at = put(rooms, q->rooms, q->room_count, at);
+    p->request.options.rooms = names;
     p->request.options.except = except;
+    p->request.rooms = rooms;
     if (q->offset.p) {
-        at = put(offset, &q->offset, 1, at);
+        put(offset, &q->offset, 1, at);
         p->request.offset = *offset;
     }
-    if (q->room_count)
-        memcpy(p->rooms, q->rooms, q->room_count * sizeof *p->rooms);
-    so_names_move(p->rooms, q->room_count, at);
-    p->request.rooms = p->rooms;
 }
 
 static struct so_posted *posted_new(const struct so_request *q)
 {
     const size_t letters =
-        (q->nsp->hub->shard_count + 1) * sizeof(struct so_letter);
-    const size_t rooms = q->room_count * sizeof *q->rooms;
-    struct so_posted *p = malloc(sizeof *p + letters + rooms + text_len(q));
+        (q->nsp->hub->shard_count + 2) * sizeof(struct so_letter);
+    const size_t slices = name_count(q) * sizeof(sio_str);
+    struct so_posted *p = malloc(sizeof *p + letters + slices + text_len(q));
+    char *names;
 
     if (!p)
         return NULL;
+    names = (char *)p->letters + letters;
     atomic_init(&p->refs, 0);
     p->request = *q;
     p->told = NULL;
     p->letter_count = 0;
-    p->rooms = (const char **)((char *)p->letters + letters);
-    copy_names(p, q, (char *)p->rooms + rooms);
+    copy_names(p, q, (sio_str *)(void *)names, names + slices);
     so_namespace_ref(q->nsp);
     if (q->socket)
         sio_retain(q->socket);
@@ -265,7 +335,7 @@ static bool is_needed(const struct so_request *q, const struct so_shard *here)
 {
     const struct so_hub *hub = q->nsp->hub;
 
-    if (!here)
+    if (!here || needs_abroad(q, here))
         return true;
     if (q->socket)
         return q->socket->part->shard != here;
@@ -351,6 +421,8 @@ int so_send(const struct so_request *request)
         so_post(posted);
     else
         so_drop(posted);
+    if (r == SIO_OK && so_goes_abroad(request) && !needs_abroad(request, here))
+        so_cluster_send(request);
     return r;
 }
 

@@ -6,9 +6,10 @@
  *         the caller's loop:  so_execute()
  *         every other loop:   a letter --> so_execute() there
  *                             --> its outcome comes back, if anybody waits
+ *         other servers:      a letter to the main loop --> cluster.h
  *
  * so_execute() is all that a loop does for others, and it needs nothing but the
- * request: one that comes from another process is executed by it as well.
+ * request: one that comes from another server is executed by it as well.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -23,14 +24,22 @@ enum so_deed {
     SO_JOIN,    /* `rooms` */
     SO_LEAVE,
     SO_DISCONNECT,
-    SO_FETCH /* look at them */
+    SO_FETCH,      /* look at them */
+    SO_SERVER_EMIT /* `message`, to other servers alone */
 };
+
+struct so_inquiry;
 
 /* Whoever waits for outcomes: a question, a fetch. */
 struct so_asker {
     atomic_uint refs;
     void (*free)(struct so_asker *asker);
     struct so_shard *home; /* where outcomes go to */
+    bool abroad;           /* other servers are asked, too */
+    /* For the main loop, in cluster.c. */
+    struct net_mail over_mail;
+    struct so_inquiry *inquiry;
+    bool over;
 };
 
 struct so_letter;
@@ -44,13 +53,15 @@ struct so_request {
     /* DELIVER, ASK */
     sio_packet *packet;
     sio_str offset;                   /* p NULL: it is not recorded */
-    const struct sp_message *message; /* for those who see what is emitted;
-                                         NULL: nobody wants to */
+    const struct sp_message *message; /* for those who see what is emitted, and
+                                         for other servers; NULL: nobody wants
+                                         it */
+    uint32_t timeout_ms;              /* 0: none */
     /* ASK */
     int64_t id;
-    uint32_t timeout_ms; /* 0: none */
+    bool single; /* of one socket, wherever it is */
     /* JOIN, LEAVE */
-    const char *const *rooms;
+    const sio_str *rooms;
     size_t room_count;
     /* DISCONNECT: the whole connection */
     bool close;
@@ -60,12 +71,13 @@ struct so_request {
     void (*on_outcome)(const struct so_letter *letter);
     /* On home, instead of so_execute(), when another thread has sent it. */
     void (*begin)(struct so_part *part, const struct so_request *request);
+    bool foreign; /* another server has sent it */
 };
 
 struct so_outcome {
     int error;
-    size_t count; /* ASK: how many were asked */
-    void *found;  /* FETCH: see sockets.c */
+    int64_t count; /* ASK: how many were asked; SERVER_EMIT: have answered */
+    void *found;   /* FETCH: see fetch.c */
 };
 
 /* A request on its way, with copies of what it borrows. */
@@ -76,6 +88,7 @@ struct so_letter {
     struct net_mail mail;
     struct so_posted *posted;
     struct so_part *part;
+    bool abroad; /* not for that part: for other servers */
     struct so_outcome outcome;
 };
 
@@ -103,6 +116,9 @@ void so_drop(struct so_posted *posted);
 size_t so_posted_count(const struct so_posted *posted);
 const struct so_request *so_posted_request(const struct so_posted *posted);
 
+/* The letter's outcome is complete: home with it. */
+void so_letter_home(struct so_letter *letter);
+
 /* Call fn for `nsp`, or for each of its children when it is a parent, until one
  * does not return SIO_OK. Any thread. */
 int so_each_target(sio_namespace *nsp,
@@ -112,6 +128,8 @@ void so_asker_init(struct so_asker *asker, struct so_shard *home,
                    void (*free_fn)(struct so_asker *asker));
 struct so_asker *so_asker_ref(struct so_asker *asker);
 void so_asker_unref(struct so_asker *asker); /* NULL is allowed */
+/* On home: it waits for nothing more. */
+void so_asker_over(struct so_asker *asker);
 
 /* --- told.c: a message that lasts --- */
 
@@ -130,6 +148,24 @@ int so_told_new(struct so_hub *hub, const struct sp_message *m,
 void so_told_free(struct so_told *told); /* NULL is allowed */
 
 /* --- ask.c --- */
+/* What somebody on another loop or server has answered; NULL: no value. SIO_OK,
+ * or it is lost: SIO_E_NOMEM, SIO_E_LIMIT, what encoding it returns. */
+int so_ask_report(struct so_asker *asker, const sio_value *value);
+struct so_question;
+/*
+ * Ask for another server: nsp, options and `foreign` of the request are set,
+ * the rest is filled in. Later `answers` hear how many are asked and every
+ * answer, until so_ask_forget(); `gone` hears when it ends by itself, with an
+ * error and without an event. All on the main loop.
+ */
+int so_ask_foreign(struct so_request *request, struct sp_message *m,
+                   const sio_cluster_answers *answers, sio_reply_fn gone,
+                   void *user, struct so_question **question);
+void so_ask_forget(struct so_question *question);
+/* Ask the other servers: SO_SERVER_EMIT, nsp of the request are set. Any
+ * thread. */
+int so_ask_servers(struct so_request *request, const struct sp_message *m,
+                   sio_reply_fn on_reply, void *user);
 int so_execute_ask(struct so_part *part, const struct so_request *request,
                    struct so_outcome *outcome);
 
@@ -139,5 +175,9 @@ int so_execute_errand(struct so_part *part, const struct so_request *request);
 /* --- fetch.c --- */
 int so_execute_fetch(struct so_part *part, const struct so_request *request,
                      struct so_outcome *outcome);
+/* Copies of sockets of another server, in front of *found: an outcome's.
+ * SIO_OK, SIO_E_NOMEM, SIO_E_LIMIT, or what encoding returns: then none are. */
+int so_found_add(void **found, const sio_cluster_socket *sockets, size_t count);
+void so_found_free(void *found); /* NULL is allowed */
 
 #endif

@@ -9,7 +9,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "src/socketio/bus.h"
+#include "src/socketio/cluster.h"
 #include "src/socketio/codec.h"
 #include "src/socketio/recovery.h"
 
@@ -188,17 +188,20 @@ int so_encode_told(sio_socket *socket, const struct sp_message *m)
 /* A packet, to be executed by whoever has the sockets. With `socket` NULL: for
  * those that match. */
 static int send_shared(sio_namespace *nsp, sio_socket *socket,
-                       const sio_broadcast_options *o, struct sp_message *m)
+                       const sio_broadcast_options *o, uint32_t timeout_ms,
+                       struct sp_message *m)
 {
-    struct so_request request = {
-        .deed = SO_DELIVER, .nsp = nsp, .socket = socket, .options = *o
-    };
+    struct so_request request = { .deed = SO_DELIVER,
+                                  .nsp = nsp,
+                                  .socket = socket,
+                                  .options = *o,
+                                  .timeout_ms = timeout_ms };
     char offset[SO_OFFSET_MAX + 1];
     int r;
 
     if (so_records(nsp->hub, o->flags))
         request.offset = m->extra = so_offset(nsp->hub, offset);
-    if (so_has_outgoing(nsp))
+    if (so_has_outgoing(nsp) || so_goes_abroad(&request))
         request.message = m;
     r = so_make_packet(nsp->hub, m, &request.packet);
     if (r < 0)
@@ -218,7 +221,7 @@ static int emit_to_socket(sio_socket *socket, struct sp_message *m,
      * log. */
     if (!net_loop_is_current(shard->loop) || so_records(shard->hub, flags))
         return send_shared(socket->part->nsp, socket,
-                           &(sio_broadcast_options){ .flags = flags }, m);
+                           &(sio_broadcast_options){ .flags = flags }, 0, m);
     r = so_has_outgoing(socket->part->nsp) ? so_encode_told(socket, m)
                                            : so_encode(shard, m);
 
@@ -248,7 +251,7 @@ static int broadcast(const sio_target *target, struct sp_message *m)
     sio_broadcast_options options;
 
     so_target_options(target, &options, rooms);
-    return send_shared(target->nsp, NULL, &options, m);
+    return send_shared(target->nsp, NULL, &options, target->timeout_ms, m);
 }
 
 /* To each child of a parent, in whose name the packet has to be encoded. */

@@ -21,6 +21,7 @@ struct so_tree {
 void so_event_init(struct sio_event *event, sio_socket *socket, size_t first)
 {
     event->socket = socket;
+    event->call = NULL;
     event->first = first;
     event->acked = false;
     event->trees = NULL;

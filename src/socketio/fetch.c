@@ -3,14 +3,14 @@
  * <sio/sockets.h>.
  *
  *   so_fetch on its home  --SO_FETCH-->  each loop: struct found
- *                         <-- outcome --
+ *                         <-- outcome --   and other servers: inquiry.c
  *
  * Those of the home's own loop are looked at as they are; of others a picture
- * is taken, on their loop: id, rooms, handshake, data.
+ * is taken, on their loop, or by their server: id, rooms, handshake, data.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "src/socketio/bus.h"
+#include "src/socketio/fetch.h"
 
 #include <sio/handshake.h>
 #include <sio/sockets.h>
@@ -24,11 +24,13 @@
 /* What another loop has seen of a socket: offsets into the text. */
 struct picture {
     size_t rooms, handshake, data, end; /* each ends where the next begins */
+    size_t id; /* of another server's: its id, and a NUL */
     int handshake_error;
 };
 
 struct sio_remote_socket {
-    sio_socket *socket;       /* retained */
+    sio_socket *socket; /* retained; NULL: it is of another server */
+    sio_namespace *nsp;
     const struct found *from; /* NULL: it is of this loop */
     struct picture picture;
 };
@@ -45,8 +47,10 @@ struct so_fetch {
     struct so_asker asker;
     struct list node; /* in shard->fetches */
     struct net_alarm timeout;
-    sio_fetch_fn fn;
+    sio_fetch_fn fn; /* NULL: nobody wants to know any more */
     void *user;
+    sio_namespace *nsp; /* referenced */
+    bool foreign;       /* another server has asked */
     bool over;
     int error;
     size_t loops; /* that have not answered */
@@ -63,6 +67,18 @@ static void found_free(struct found *f)
         sio_release(f->sockets[i].socket);
     grow_free(&f->text);
     free(f);
+}
+
+void so_found_free(void *found)
+{
+    struct found *f = found;
+
+    while (f) {
+        struct found *next = f->next;
+
+        found_free(f);
+        f = next;
+    }
 }
 
 struct appending {
@@ -101,6 +117,55 @@ static int take_picture(struct found *f, sio_remote_socket *remote)
     return a.result;
 }
 
+/* Of another server. Binary in its data is what JSON.stringify makes of it. */
+static int copy_picture(struct found *f, sio_remote_socket *remote,
+                        const sio_cluster_socket *from)
+{
+    struct picture *p = &remote->picture;
+    struct appending a = { &f->text, SIO_OK };
+
+    remote->from = f;
+    p->rooms = f->text.len;
+    for (size_t i = 0; i < from->room_count; i++)
+        append_room(&a, from->rooms[i]);
+    p->handshake = f->text.len;
+    if (a.result == SIO_OK)
+        a.result = sp_encode_value(&f->text, NULL, &from->handshake);
+    p->data = f->text.len;
+    if (a.result == SIO_OK)
+        a.result = sp_encode_value(&f->text, NULL, &from->data);
+    p->end = p->id = f->text.len;
+    if (a.result == SIO_OK)
+        a.result = grow_append(&f->text, from->id.p, from->id.n);
+    return a.result == SIO_OK ? grow_append_byte(&f->text, 0) : a.result;
+}
+
+static struct found *found_new(size_t count)
+{
+    struct found *f = calloc(1, sizeof *f + count * sizeof *f->sockets);
+
+    if (f)
+        grow_init(&f->text, FETCH_MAX);
+    return f;
+}
+
+int so_found_add(void **found, const sio_cluster_socket *sockets, size_t count)
+{
+    struct found *f = found_new(count);
+    int r = f ? SIO_OK : SIO_E_NOMEM;
+
+    for (; r == SIO_OK && f->count < count; f->count++)
+        r = copy_picture(f, &f->sockets[f->count], &sockets[f->count]);
+    if (r < 0) {
+        if (f)
+            found_free(f);
+        return r;
+    }
+    f->next = *found;
+    *found = f;
+    return SIO_OK;
+}
+
 static void collect(void *user, sio_socket *socket)
 {
     struct found *f = user;
@@ -125,12 +190,11 @@ static int find(struct so_part *part, const struct so_request *request,
                 bool pictures, struct found **found)
 {
     size_t n = select_those(part, request, NULL, NULL);
-    struct found *f = calloc(1, sizeof *f + n * sizeof *f->sockets);
+    struct found *f = found_new(n);
     int r = SIO_OK;
 
     if (!f)
         return SIO_E_NOMEM;
-    grow_init(&f->text, FETCH_MAX);
     select_those(part, request, collect, f);
     for (size_t i = 0; pictures && r == SIO_OK && i < f->count; i++)
         r = take_picture(f, &f->sockets[i]);
@@ -162,20 +226,20 @@ static void fetch_free(struct so_asker *asker)
 {
     struct so_fetch *f = fetch_of(asker);
 
-    while (f->first) {
-        struct found *next = f->first->next;
-
-        found_free(f->first);
-        f->first = next;
-    }
+    so_found_free(f->first);
+    so_namespace_unref(f->nsp);
     free(f);
 }
 
 static void add_found(struct so_fetch *f, struct found *found)
 {
+    struct found *last = found;
+
     if (!found)
         return;
-    found->next = f->first;
+    while (last->next)
+        last = last->next;
+    last->next = f->first;
     f->first = found;
 }
 
@@ -194,13 +258,17 @@ static void tell(struct so_fetch *f, int error)
     const sio_remote_socket **list = malloc((count + 1) * sizeof *list);
     size_t n = 0;
 
-    if (!list) {
-        f->fn(SIO_E_NOMEM, NULL, 0, f->user);
+    if (!f->fn || !list) {
+        if (f->fn)
+            f->fn(SIO_E_NOMEM, NULL, 0, f->user);
+        free(list);
         return;
     }
-    for (const struct found *it = f->first; it; it = it->next)
-        for (size_t i = 0; i < it->count; i++)
+    for (struct found *it = f->first; it; it = it->next)
+        for (size_t i = 0; i < it->count; i++) {
+            it->sockets[i].nsp = f->nsp;
             list[n++] = &it->sockets[i];
+        }
     f->fn(error, list, n, f->user);
     free(list);
 }
@@ -210,6 +278,7 @@ static void done(struct so_fetch *f, int error)
     f->over = true;
     list_remove(&f->node);
     net_alarm_stop(f->asker.home->loop, &f->timeout);
+    so_asker_over(&f->asker);
     tell(f, error);
     so_asker_unref(&f->asker);
 }
@@ -225,7 +294,7 @@ static void on_outcome(const struct so_letter *letter)
     struct so_fetch *f = fetch_of(asker);
 
     if (f->over) {
-        found_free(letter->outcome.found);
+        so_found_free(letter->outcome.found);
         return;
     }
     add_found(f, letter->outcome.found);
@@ -243,10 +312,11 @@ static void begin(struct so_part *part, const struct so_request *request)
 
     list_append(&part->shard->fetches, &f->node);
     if (!request->socket || request->socket->part == part) {
-        f->error = find(part, request, false, &found);
+        f->error = find(part, request, f->foreign, &found);
         add_found(f, found);
     }
-    if (f->loops && f->error == SIO_OK)
+    /* How long other servers have is the adapter's to know. */
+    if (f->loops && f->error == SIO_OK && !f->asker.abroad)
         f->error = net_alarm_start(part->shard->loop, &f->timeout, FETCH_MS);
     if (!f->loops || f->error < 0)
         done(f, f->error);
@@ -274,44 +344,60 @@ static struct so_fetch *fetch_new(struct so_shard *home, sio_fetch_fn fn,
     return f;
 }
 
-int sio_target_fetch_sockets(sio_target target, sio_fetch_fn fn, void *user)
+int so_fetch_begin(struct so_request *request, sio_fetch_fn fn, void *user,
+                   struct so_fetch **fetch)
 {
-    struct so_hub *hub = target.nsp->hub;
+    struct so_hub *hub = request->nsp->hub;
     struct so_shard *here = so_here(hub);
-    struct so_request request = { .deed = SO_FETCH,
-                                  .nsp = target.nsp,
-                                  .socket = target.socket,
-                                  .on_outcome = on_outcome,
-                                  .begin = begin };
-    sio_str rooms[SO_TARGET_NAMES];
+    struct so_fetch *f = fetch_new(here ? here : hub->shards, fn, user);
     struct so_posted *posted;
-    struct so_fetch *f;
     int r;
 
-    if (target.overflow)
-        return SIO_E_LIMIT;
-    if (target.nsp->rule)
-        return SIO_E_INVAL;
-    f = fetch_new(here ? here : hub->shards, fn, user);
     if (!f)
         return SIO_E_NOMEM;
-    so_target_options(&target, &request.options, rooms);
-    request.asker = &f->asker;
-    r = so_prepare(&request, NULL, &posted);
+    request->deed = SO_FETCH;
+    request->on_outcome = on_outcome;
+    request->begin = begin;
+    request->asker = &f->asker;
+    f->nsp = so_namespace_ref(request->nsp);
+    f->foreign = request->foreign;
+    r = so_prepare(request, NULL, &posted);
     if (r < 0) {
         so_asker_unref(&f->asker);
         return r;
     }
     f->loops = so_posted_count(posted);
+    if (fetch)
+        *fetch = f;
     so_post(posted);
     return SIO_OK;
+}
+
+void so_fetch_forget(struct so_fetch *fetch)
+{
+    fetch->fn = NULL;
+}
+
+int sio_target_fetch_sockets(sio_target target, sio_fetch_fn fn, void *user)
+{
+    struct so_request request = { .nsp = target.nsp, .socket = target.socket };
+    sio_str rooms[SO_TARGET_NAMES];
+
+    if (target.overflow)
+        return SIO_E_LIMIT;
+    if (target.nsp->rule)
+        return SIO_E_INVAL;
+    so_target_options(&target, &request.options, rooms);
+    return so_fetch_begin(&request, fn, user, NULL);
 }
 
 /* --------------------------------------------------------------- looking -- */
 
 const char *sio_remote_id(const sio_remote_socket *remote)
 {
-    return remote->socket->id;
+    return remote->socket
+               ? remote->socket->id
+               : (const char *)remote->from->text.data + remote->picture.id;
 }
 
 sio_socket *sio_remote_local(const sio_remote_socket *remote)
@@ -347,6 +433,14 @@ size_t sio_remote_each_room(const sio_remote_socket *remote,
     return count;
 }
 
+sio_str so_remote_handshake(const sio_remote_socket *remote)
+{
+    const struct picture *p = &remote->picture;
+
+    return p->handshake_error < 0 ? (sio_str){ NULL, 0 }
+                                  : slice(remote, p->handshake, p->data);
+}
+
 int sio_remote_handshake_json(const sio_remote_socket *remote, char *out,
                               size_t size)
 {
@@ -369,5 +463,9 @@ sio_str sio_remote_data_json(const sio_remote_socket *remote)
 
 sio_target sio_remote_target(const sio_remote_socket *remote)
 {
-    return sio_target_socket(remote->socket);
+    sio_target target = { .nsp = remote->nsp, .is_single = true };
+
+    if (remote->socket)
+        return sio_target_socket(remote->socket);
+    return sio_and_to(target, sio_remote_id(remote));
 }

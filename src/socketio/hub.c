@@ -143,6 +143,7 @@ void so_hub_free(struct so_hub *hub)
         shard_free(&hub->shards[i]);
     if (hub->shards)
         pthread_mutex_destroy(&hub->lock);
+    free(hub->cluster);
     free(hub->shards);
 }
 

@@ -189,6 +189,10 @@ struct sio_namespace {
     struct so_handlers on_connection, on_disconnecting, on_disconnect,
         on_unhandled, on_room, on_any, on_any_outgoing, on_error, middlewares,
         event_middlewares;
+    struct net_mail cluster_mail; /* it is opened; see cluster.c */
+    bool in_cluster;              /* the adapter knows it; of the main loop */
+    struct map cluster_rooms;     /* of the main loop */
+    _Atomic(struct so_named *) on_server; /* server_event.c */
     atomic_bool watched;  /* on_any or event_middlewares are not empty */
     atomic_bool outgoing; /* on_any_outgoing is not empty */
     atomic_llong next_ack_id;
@@ -273,8 +277,10 @@ struct so_cursor {
 
 /* A received event, or the answers to one of ours. */
 struct sio_event {
-    sio_socket *socket;         /* NULL: answers of several sockets */
-    const struct so_args *args; /* who reads the slices in `packet` */
+    sio_socket *socket; /* NULL: answers of several sockets, or an event
+                           of another server */
+    struct so_server_call *call; /* that, when an answer is wanted; or NULL */
+    const struct so_args *args;  /* who reads the slices in `packet` */
     struct sp_packet packet;
     size_t first; /* index of the first argument: 1 behind an event's name */
     const sio_str *attachments;
@@ -327,6 +333,9 @@ struct so_shard {
     _Atomic(uint64_t) left[SO_REASONS]; /* sockets, by sio_close_reason */
 };
 
+struct so_cluster;
+struct so_named;
+
 struct so_hub {
     struct so_options options;
     const struct so_codec *codec; /* that of options.parser */
@@ -345,6 +354,7 @@ struct so_hub {
     _Atomic(uint64_t) last_offset; /* see so_offset() */
     struct so_shard *shards;       /* one per loop */
     size_t shard_count;
+    struct so_cluster *cluster; /* NULL: it is the only server */
     void (*log)(void *self, sio_log_level level, const char *message);
     void *log_self;
 };
@@ -427,6 +437,35 @@ size_t so_select(const struct so_shard *shard, sio_namespace *nsp,
                  void (*fn)(void *user, sio_socket *socket), void *user);
 extern const sio_adapter_ops so_no_adapter;
 
+/* --- cluster.c: other servers --- */
+
+/* Before the hub is used; `ops` and `config` are the caller's. SIO_OK or
+ * SIO_E_NOMEM. */
+int so_cluster_init(struct so_hub *hub, const sio_cluster_ops *ops,
+                    const void *config);
+/* Begin, and end, to be one of them; nothing without a cluster. Both may be
+ * called twice. On the main loop. SIO_OK; SIO_E_INVAL: see `why`. */
+int so_cluster_open(struct so_hub *hub, char *why, size_t size);
+void so_cluster_close(struct so_hub *hub);
+void so_cluster_stats(const struct so_hub *hub, sio_cluster_stats *out);
+/* A namespace is there from now on: any thread. It is no more: on the main
+ * loop. */
+void so_cluster_opened(sio_namespace *nsp);
+void so_cluster_closed(sio_namespace *nsp);
+/* A change that the adapter of `part` has told of. */
+void so_cluster_room(const struct so_part *part, sio_room_change change,
+                     sio_str room);
+
+void so_cluster_rooms_free(sio_namespace *nsp);
+
+/* --- server_event.c: events between servers --- */
+void so_named_free(struct so_named *first);
+struct so_server_call *so_call_ref(struct so_server_call *call);
+void so_call_unref(struct so_server_call *call); /* NULL is allowed */
+/* SIO_OK, SIO_E_NOMEM, what encoding returns. Any thread; once. */
+int so_call_answer(struct so_server_call *call, const sio_value *values,
+                   size_t count);
+
 /* --- handlers.c --- */
 
 /* The handlers of an event; else those of what has none. */
@@ -451,9 +490,12 @@ void so_rule_free(const struct so_rule *rule);
 sio_namespace *so_of_regex(struct so_hub *hub, const char *regex);
 sio_namespace *so_of_function(struct so_hub *hub, sio_rule_fn fn, void *user);
 
-/* --- names.c: names that have to last --- */
-/* Names to `to`, where they then point; NULL: only how much room they need. */
-size_t so_names_move(const char **names, size_t count, char *to);
+/* --- rooms.c: as sio_join() and its siblings --- */
+int so_join(sio_socket *socket, sio_str room);
+int so_join_rooms(sio_socket *socket, const sio_str *rooms, size_t count);
+int so_leave(sio_socket *socket, sio_str room);
+/* Slices of `count` names, to be freed; NULL: out of memory. */
+sio_str *so_names_of(const char *const *names, size_t count);
 
 /* --- client.c: what comes from the engine --- */
 extern const struct eng_ops so_engine_ops;
@@ -538,6 +580,11 @@ int so_tell_broadcast(const struct so_part *part,
  * SIO_E_NOMEM, then it is as it was. */
 int so_event_keep(struct sio_event *event, size_t *bytes);
 void so_replaced_free(struct so_replaced *replaced);
+/* It has this name and these values now: copies, of `max` bytes of text.
+ * SIO_OK, SIO_E_NOMEM, SIO_E_LIMIT, what encoding returns: then it is as it
+ * was. */
+int so_event_put(sio_event *event, sio_str name, const sio_value *values,
+                 size_t count, size_t max);
 
 /* --- event.c --- */
 /* Everything but what so_batch_next() and decoding have set. */

@@ -178,27 +178,32 @@ static int put_in(struct sio_event *event, struct so_replaced *replaced)
     return SIO_OK;
 }
 
-int sio_event_replace(sio_event *event, const char *name,
-                      const sio_value *values, size_t count)
+int so_event_put(sio_event *event, sio_str name, const sio_value *values,
+                 size_t count, size_t max)
 {
-    struct so_replaced *replaced;
+    struct so_replaced *replaced = calloc(1, sizeof *replaced);
     int r;
 
-    if (event->first == 0)
-        return SIO_E_STATE;
-    if (name && sp_reserved_event(str_of(name)))
-        return SIO_E_RESERVED;
-    replaced = calloc(1, sizeof *replaced);
     if (!replaced)
         return SIO_E_NOMEM;
-    grow_init(&replaced->text,
-              event->socket->part->nsp->hub->options.max_packet);
+    grow_init(&replaced->text, max);
     sp_attachments_init(&replaced->bin);
-    r = write_text(replaced, name ? str_of(name) : event->args->name(event),
-                   values, count);
+    r = write_text(replaced, name, values, count);
     if (r == SIO_OK)
         r = put_in(event, replaced);
     if (r < 0)
         so_replaced_free(replaced);
     return r;
+}
+
+int sio_event_replace(sio_event *event, const char *name,
+                      const sio_value *values, size_t count)
+{
+    if (event->first == 0)
+        return SIO_E_STATE;
+    if (name && sp_reserved_event(str_of(name)))
+        return SIO_E_RESERVED;
+    return so_event_put(event, name ? str_of(name) : event->args->name(event),
+                        values, count,
+                        event->socket->part->nsp->hub->options.max_packet);
 }

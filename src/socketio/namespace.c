@@ -55,6 +55,8 @@ static void tell_room(void *self, sio_room_change change, sio_str room,
     struct so_walk walk = so_walk_of(part->nsp, on_room);
     const struct so_handler *h;
 
+    if (part->nsp->hub->cluster)
+        so_cluster_room(part, change, room);
     while ((h = so_walk_next(&walk)))
         SO_FN(sio_room_fn, h)(part->nsp, change, room, id, h->user);
 }
@@ -90,6 +92,7 @@ sio_namespace *so_namespace_new(struct so_hub *hub, sio_str name)
     nsp->name = text;
     map_set_key(&nsp->node, (sio_str){ nsp->name, name.n });
     list_init(&nsp->children);
+    map_init(&nsp->cluster_rooms, hub->seed);
     atomic_init(&nsp->refs, 1);
     atomic_init(&nsp->kept, 0);
     atomic_init(&nsp->next_ack_id, 0);
@@ -136,10 +139,13 @@ int so_namespace_open(sio_namespace *nsp, enum so_kind kind)
             r = open_part(&nsp->parts[i]);
     if (r == SIO_OK)
         r = map_add(names, &nsp->node, map_key(&nsp->node));
-    if (r < 0)
+    if (r < 0) {
         close_parts(nsp);
-    else
-        nsp->kind = kind;
+        return r;
+    }
+    nsp->kind = kind;
+    if (kind != SO_PARENT)
+        so_cluster_opened(nsp);
     return r;
 }
 
@@ -147,6 +153,8 @@ static void namespace_free(sio_namespace *nsp)
 {
     so_namespace_free_handlers(nsp);
     so_rule_free(nsp->rule);
+    so_named_free(nsp->on_server);
+    so_cluster_rooms_free(nsp);
     free(nsp);
 }
 
@@ -165,7 +173,11 @@ void so_namespace_unref(sio_namespace *nsp)
 
 static void visit_part(struct so_tour *tour, struct so_shard *shard)
 {
-    close_part(so_part_of(container_of(tour, sio_namespace, tour), shard));
+    sio_namespace *nsp = container_of(tour, sio_namespace, tour);
+
+    close_part(so_part_of(nsp, shard));
+    if (shard->index == 0)
+        so_cluster_closed(nsp);
 }
 
 static void last_unref(struct so_tour *tour)

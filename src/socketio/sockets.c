@@ -81,7 +81,7 @@ int sio_target_each_socket(sio_target target,
 static int leave_rooms(sio_socket *socket, const struct so_request *request)
 {
     for (size_t i = 0; i < request->room_count; i++)
-        sio_leave(socket, request->rooms[i]);
+        so_leave(socket, request->rooms[i]);
     return SIO_OK;
 }
 
@@ -89,7 +89,7 @@ static int run_errand(sio_socket *socket, const struct so_request *request)
 {
     switch (request->deed) {
     case SO_JOIN:
-        return sio_join_rooms(socket, request->rooms, request->room_count);
+        return so_join_rooms(socket, request->rooms, request->room_count);
     case SO_LEAVE:
         return leave_rooms(socket, request);
     default:
@@ -130,60 +130,33 @@ static int send_errand(const sio_target *target, struct so_request *request)
     return so_each_target(target->nsp, send_to, request);
 }
 
+static int send_rooms(const sio_target *target, enum so_deed deed,
+                      const char *const *rooms, size_t count)
+{
+    sio_str *names = so_names_of(rooms, count);
+    struct so_request request = { .deed = deed,
+                                  .rooms = names,
+                                  .room_count = count };
+    int r = names ? send_errand(target, &request) : SIO_E_NOMEM;
+
+    free(names);
+    return r;
+}
+
 int sio_target_sockets_join(sio_target target, const char *const *rooms,
                             size_t count)
 {
-    return send_errand(&target, &(struct so_request){ .deed = SO_JOIN,
-                                                      .rooms = rooms,
-                                                      .room_count = count });
+    return send_rooms(&target, SO_JOIN, rooms, count);
 }
 
 int sio_target_sockets_leave(sio_target target, const char *const *rooms,
                              size_t count)
 {
-    return send_errand(&target, &(struct so_request){ .deed = SO_LEAVE,
-                                                      .rooms = rooms,
-                                                      .room_count = count });
+    return send_rooms(&target, SO_LEAVE, rooms, count);
 }
 
 int sio_target_disconnect_sockets(sio_target target, bool close)
 {
     return send_errand(
         &target, &(struct so_request){ .deed = SO_DISCONNECT, .close = close });
-}
-
-/* ------------------------------------------------------------ other servers */
-
-static int check_server_side(const sio_namespace *nsp, const char *event)
-{
-    static const char *const reserved[] = { "connect", "connection",
-                                            "new_namespace" };
-
-    if (!event)
-        return SIO_E_INVAL;
-    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
-        if (strcmp(event, reserved[i]) == 0)
-            return SIO_E_RESERVED;
-    so_log(nsp->hub, SIO_LOG_WARN,
-           "the adapter \"%s\" does not support server-side events: \"%s\" of "
-           "%s is not sent",
-           nsp->hub->adapter->name, event, nsp->name);
-    return SIO_OK;
-}
-
-int sio_server_side_emit_values(sio_namespace *nsp, const char *event,
-                                const sio_value *values, size_t count)
-{
-    (void)values, (void)count;
-    return check_server_side(nsp, event);
-}
-
-int sio_server_side_emit_ack_values(sio_namespace *nsp, sio_reply_fn on_reply,
-                                    void *user, const char *event,
-                                    const sio_value *values, size_t count)
-{
-    int r = check_server_side(nsp, event);
-
-    (void)on_reply, (void)user, (void)values, (void)count;
-    return r < 0 ? r : SIO_E_STATE;
 }
