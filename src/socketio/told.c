@@ -56,7 +56,8 @@ static int copy_names(struct so_told *t)
     t->names = malloc(m->event.n + m->extra.n + 1);
     if (!t->names)
         return SIO_E_NOMEM;
-    memcpy(t->names, m->event.p, m->event.n);
+    if (m->event.n) /* an answer has none */
+        memcpy(t->names, m->event.p, m->event.n);
     m->event.p = t->names;
     if (m->extra.p) {
         memcpy(t->names + m->event.n, m->extra.p, m->extra.n);
