@@ -34,7 +34,8 @@ __attribute__((format(printf, 1, 2))) static void note(const char *fmt, ...)
     va_end(ap);
 }
 
-/* ------------------------------------------------------------ the servers -- */
+/* ------------------------------------------------------------ the servers --
+ */
 
 static void on_connection(sio_socket *socket, void *user)
 {
@@ -171,7 +172,8 @@ static sio_namespace *nsp_of(const sio_socket *socket)
     return sio_namespace_of(socket);
 }
 
-/* --------------------------------------------------------------- emitting -- */
+/* --------------------------------------------------------------- emitting --
+ */
 
 static void emit_all(sio_socket *socket)
 {
@@ -206,11 +208,12 @@ static void test_emits(void)
     send_to(1, "42[\"join\",\"room\"]");
     send_to(2, "42[\"join\",\"room\"]");
     do_on(0, emit_all);
-    CHECK_MATCH(got(),
-                "0:T:42[\"a\",1]|T:42[\"d\",\"x\",null]|T:42[\"f\"]|T:42[\"g\"]|;"
-                "1:T:42[\"a\",1]|T:451-[\"b\",{*}]|B:01|T:42[\"c\"]|;"
-                "2:T:42[\"a\",1]|T:451-[\"b\",{*}]|B:01|T:42[\"c\"]|"
-                "T:42[\"e\"]|;");
+    CHECK_MATCH(
+        got(),
+        "0:T:42[\"a\",1]|T:42[\"d\",\"x\",null]|T:42[\"f\"]|T:42[\"g\"]|;"
+        "1:T:42[\"a\",1]|T:451-[\"b\",{*}]|B:01|T:42[\"c\"]|;"
+        "2:T:42[\"a\",1]|T:451-[\"b\",{*}]|B:01|T:42[\"c\"]|"
+        "T:42[\"e\"]|;");
     end();
 
     T_CASE("what cannot be sent goes to nobody");
@@ -262,7 +265,8 @@ static void test_outgoing(void)
     end();
 }
 
-/* ---------------------------------------------------------------- sockets -- */
+/* ---------------------------------------------------------------- sockets --
+ */
 
 static void move_all(sio_socket *socket)
 {
@@ -329,10 +333,9 @@ static void on_sockets(int error, const sio_remote_socket *const *all,
             sio_remote_each_room(all[i], note_room, NULL);
             note(" %.*s", (int)sio_remote_data_json(all[i]).n,
                  sio_remote_data_json(all[i]).p);
-            CHECK(no_memory ||
-                      (sio_remote_handshake_json(all[i], text, sizeof text) >
-                           0 &&
-                       strstr(text, "\"headers\":{")),
+            CHECK(no_memory || (sio_remote_handshake_json(all[i], text,
+                                                          sizeof text) > 0 &&
+                                strstr(text, "\"headers\":{")),
                   "no handshake");
             sio_emit(sio_remote_target(all[i]), "to", sio_int((int)k));
             sio_emit_ack(sio_timeout(sio_remote_target(all[i]), 1000), on_reply,
@@ -385,7 +388,8 @@ static void test_fetch(void)
     end();
 }
 
-/* ----------------------------------------------------------------- asking -- */
+/* ----------------------------------------------------------------- asking --
+ */
 
 static void ask(sio_socket *socket)
 {
@@ -410,7 +414,8 @@ static void test_asks(void)
     T_CASE("clients of every server are asked, their answers gathered");
     begin();
     do_on(0, ask);
-    CHECK_MATCH(got(), "0:T:420[\"q\",7]|;1:T:420[\"q\",7]|;2:T:420[\"q\",7]|;");
+    CHECK_MATCH(got(),
+                "0:T:420[\"q\",7]|;1:T:420[\"q\",7]|;2:T:420[\"q\",7]|;");
     send_to(1, "430[\"one\",2]");
     send_to(2, "461-0[{\"_placeholder\":true,\"num\":0}]");
     world_send_binary(&nodes[2].world, fds[2], "\1\2\3", 3);
@@ -475,7 +480,8 @@ static void test_asks(void)
     end();
 }
 
-/* ----------------------------------------------------------- server events -- */
+/* ----------------------------------------------------------- server events --
+ */
 
 static sio_pending_ack *later;
 
@@ -552,7 +558,8 @@ static void test_server_events(void)
     CHECK_MATCH(seen, "0: \"at last\";*:;");
 }
 
-/* -------------------------------------------------------------- namespaces -- */
+/* -------------------------------------------------------------- namespaces --
+ */
 
 static void test_namespaces(void)
 {
