@@ -158,6 +158,10 @@ typedef struct sio_cluster_answers {
      * may still follow, until forget(); of others nothing follows.
      */
     void (*on_complete)(void *user, int status);
+    /* BROADCAST with `keep`: exactly once, and nothing else. It went to the
+     * other nodes and is kept under that offset; or (status as above) neither
+     * is so, and the offset is empty. */
+    void (*on_kept)(void *user, int status, sio_str offset);
 } sio_cluster_answers;
 
 typedef struct sio_cluster_request {
@@ -181,7 +185,33 @@ typedef struct sio_cluster_request {
     /* NULL: none are wanted. */
     const sio_cluster_answers *answers;
     void *user;
+    /* BROADCAST, of an adapter that keeps events for clients who come back (see
+     * restore_session). To send(): it is to be kept; nobody is asked, and the
+     * answers are on_kept() alone. The server delivers to its own sockets when
+     * it has heard. */
+    bool keep;
+    /* The same, to execute(): under which offset it is kept; the clients get it
+     * as one more argument. Empty: it is not. */
+    sio_str offset;
 } sio_cluster_request;
+
+/* A socket that was cut off and may come back, on whichever node. */
+typedef struct sio_cluster_session {
+    sio_str sid, pid;
+    const sio_str *rooms; /* its own id among them */
+    size_t room_count;
+    sio_value data; /* an object */
+} sio_cluster_session;
+
+/* What restore_session() has found; borrowed until return. status: SIO_OK; or
+ * why there is none, and `session` is NULL: SIO_E_RANGE (no such session, or
+ * too late), SIO_E_LIMIT (the events behind the offset are gone), SIO_E_STATE
+ * (not connected), SIO_E_TIMEOUT, SIO_E_NOMEM. missed: BROADCASTs with an
+ * offset, in their order. */
+typedef void (*sio_cluster_restored_fn)(void *user, int status,
+                                        const sio_cluster_session *session,
+                                        const sio_cluster_request *missed,
+                                        size_t missed_count);
 
 /* What the server offers to the adapter; lives until close() has returned. */
 typedef struct sio_cluster_host {
@@ -248,6 +278,25 @@ typedef struct sio_cluster_ops {
 
     /* Any time between open() and close(); *out is zeroed before. */
     void (*get_stats)(void *self, sio_cluster_stats *out);
+
+    /*
+     * Connection state recovery: both, or neither (NULL). Keep a session for
+     * `ms` milliseconds. SIO_OK, or why not.
+     */
+    int (*save_session)(void *self, const sio_cluster_session *session,
+                        uint32_t ms);
+    /*
+     * Find the session, which is then gone, and what its client has missed:
+     * everything in that namespace behind the offset that its rooms were meant
+     * by, up to what this node was given by host->execute() so far, and no
+     * further: the rest comes that way. So nothing is lost, or comes twice, for
+     * a socket that is in its rooms when fn returns.
+     *
+     * SIO_OK: fn is called exactly once, later, unless forget(user) is called
+     * before; or why not.
+     */
+    int (*restore_session)(void *self, sio_str nsp, sio_str pid, sio_str offset,
+                           sio_cluster_restored_fn fn, void *user);
 } sio_cluster_ops;
 
 #ifdef __cplusplus

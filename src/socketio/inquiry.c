@@ -86,8 +86,12 @@ static void on_complete(void *user, int status)
         inquiry_free(q);
 }
 
-static const sio_cluster_answers answers = { on_client_count, on_ack,
-                                             on_sockets, on_complete };
+static const sio_cluster_answers answers = {
+    .on_client_count = on_client_count,
+    .on_ack = on_ack,
+    .on_sockets = on_sockets,
+    .on_complete = on_complete,
+};
 
 static int ask(struct so_letter *letter)
 {

@@ -179,8 +179,12 @@ static void on_complete(void *user, int status)
     tell_if_all(part->question);
 }
 
-static const sio_cluster_answers answers = { on_client_count, on_ack,
-                                             on_sockets, on_complete };
+static const sio_cluster_answers answers = {
+    .on_client_count = on_client_count,
+    .on_ack = on_ack,
+    .on_sockets = on_sockets,
+    .on_complete = on_complete,
+};
 
 static void leave_questions(struct mesh_node *gone)
 {
