@@ -65,8 +65,12 @@ static void wait_writable(struct net_conn *c, bool wanted)
 
 void net_conn_touch(struct net_conn *c)
 {
-    if (!list_empty(&c->dirty))
-        return;
+    if (!list_empty(&c->dirty)) {
+        if (!c->late)
+            return;
+        list_remove(&c->dirty); /* it is this one's turn again */
+    }
+    c->late = false;
     list_append(&c->loop->dirty, &c->dirty);
     net_loop_need_tail(c->loop);
 }
@@ -249,18 +253,22 @@ static struct net_conn *first_of(struct list *dirty)
     return container_of(dirty->next, struct net_conn, dirty);
 }
 
-/* A connection is in one list of `dirty` at a time, so whatever a callback does
+/* Write at most `max` of those in the list, then tell their owners. Returns how
+ * many.
+ *
+ * A connection is in one list of `dirty` at a time, so whatever a callback does
  * to another one, closing included, the lists here stay whole. */
-void net_conn_flush_all(struct net_loop *loop)
+static size_t flush_some(struct list *touched, size_t max)
 {
-    struct list touched, news;
+    struct list news;
+    size_t count = 0;
 
-    list_move(&loop->dirty, &touched);
     list_init(&news);
-    while (!list_empty(&touched)) {
-        struct net_conn *c = first_of(&touched);
+    for (; !list_empty(touched) && count < max; count++) {
+        struct net_conn *c = first_of(touched);
 
         list_remove(&c->dirty);
+        c->late = false;
         if (flush(c)) {
             list_remove(&c->dirty); /* failing has touched it again */
             list_append(&news, &c->dirty);
@@ -272,6 +280,36 @@ void net_conn_flush_all(struct net_loop *loop)
         list_remove(&c->dirty);
         tell(c);
     }
+    return count;
+}
+
+static void postpone(struct net_loop *loop, struct list *touched)
+{
+    while (!list_empty(touched)) {
+        struct net_conn *c = first_of(touched);
+
+        list_remove(&c->dirty);
+        c->late = true;
+        list_append(&loop->late, &c->dirty);
+    }
+}
+
+size_t net_conn_flush_all(struct net_loop *loop)
+{
+    struct list touched;
+    size_t count;
+
+    list_move(&loop->dirty, &touched);
+    count = flush_some(&touched, NET_FLUSH_MAX);
+    postpone(loop, &touched);
+    return count;
+}
+
+void net_conn_flush_late(struct net_loop *loop, size_t flushed)
+{
+    size_t max = flushed < NET_FLUSH_MAX ? NET_FLUSH_MAX - flushed : 0;
+
+    flush_some(&loop->late, max > NET_FLUSH_LATE ? max : NET_FLUSH_LATE);
 }
 
 /* ------------------------------------------------------------- the ends -- */

@@ -62,7 +62,7 @@ struct net_conn_ops {
 
 struct net_conn {
     struct list node;  /* in loop->conns */
-    struct list dirty; /* in loop->dirty, while to be flushed */
+    struct list dirty; /* in loop->dirty or ->late, while to be flushed */
     struct net_loop *loop;
     const struct net_conn_ops *ops;
     void *self;
@@ -75,6 +75,7 @@ struct net_conn {
     bool fin_sent : 1;
     bool outgoing : 1; /* we have made it: see net_conn_open_outgoing() */
     bool failed : 1;   /* doomed: on_closed() comes at the tail */
+    bool late : 1;     /* it is in loop->late instead of loop->dirty */
     bool closed : 1;
     uint8_t fail_reason; /* enum net_close_reason */
     struct net_address peer;
@@ -168,7 +169,12 @@ void net_conn_touch(struct net_conn *c);
 /* The peer has ended its side, by FIN or within TLS. */
 void net_conn_ended(struct net_conn *c);
 
-/* Write all touched connections, then tell their owners. */
-void net_conn_flush_all(struct net_loop *loop);
+/* Write touched connections, then tell their owners. Returns how many. What is
+ * over NET_FLUSH_MAX of them waits in loop->late, so that the loop can look at
+ * others in between: for those it is done by net_conn_flush_late(), once a
+ * turn, as far as the `flushed` of this turn leave room. One that is touched
+ * anew waits no longer than others that are. */
+size_t net_conn_flush_all(struct net_loop *loop);
+void net_conn_flush_late(struct net_loop *loop, size_t flushed);
 
 #endif

@@ -73,17 +73,21 @@ static void arm_tail(struct net_loop *loop, bool next_turn)
 
 static void run_tail(struct net_loop *loop)
 {
+    size_t flushed = 0;
+
     loop->in_tail = true;
     for (int i = 0; i < TAIL_ROUNDS && (has_work(loop) || loop->deferred);
          i++) {
         run_tasks(loop);
-        net_conn_flush_all(loop);
+        flushed += net_conn_flush_all(loop);
         if (!has_work(loop))
             run_deferred(loop);
     }
+    if (!list_empty(&loop->late))
+        net_conn_flush_late(loop, flushed);
     loop->in_tail = false;
     loop->tail_armed = false;
-    if (has_work(loop) || loop->deferred)
+    if (has_work(loop) || loop->deferred || !list_empty(&loop->late))
         arm_tail(loop, true);
 }
 
@@ -229,7 +233,9 @@ int net_loop_run(struct net_loop *loop)
         r = event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY);
     loop->running = false;
     atomic_store(&loop->stopping, false);
-    run_tail(loop);
+    do
+        run_tail(loop);
+    while (!list_empty(&loop->late));
     return r < 0 ? SIO_E_SYS : SIO_OK;
 }
 
@@ -251,16 +257,19 @@ void net_loop_poll(struct net_loop *loop)
 /* ---------------------------------------------------- beginning and end -- */
 
 /* One thread runs the base, so it needs no locks; descriptors are never
- * duplicated, so changes of interest may be collected until the next wait. */
-static struct event_base *base_new(void)
+ * duplicated, so changes of interest may be collected until the next wait,
+ * unless connections move: one that has gone to another loop must be out of
+ * this one's epoll before anybody can close it there. */
+static struct event_base *base_new(bool moves)
 {
     struct event_config *config = event_config_new();
     struct event_base *base;
 
     if (!config)
         return NULL;
-    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK |
-                                      EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    if (!moves)
+        event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
     base = event_base_new_with_config(config);
     event_config_free(config);
     return base;
@@ -289,10 +298,11 @@ static int open_fds(struct net_loop *loop)
     return SIO_E_SYS;
 }
 
-static int open_base(struct net_loop *loop, struct event_base *borrowed)
+static int open_base(struct net_loop *loop,
+                     const struct net_loop_config *config)
 {
-    loop->owns_base = !borrowed;
-    loop->base = borrowed ? borrowed : base_new();
+    loop->owns_base = !config->base;
+    loop->base = config->base ? config->base : base_new(config->moves);
     if (!loop->base)
         return SIO_E_NOMEM;
     event_assign(&loop->tail, loop->base, -1, 0, on_tail, loop);
@@ -320,6 +330,7 @@ int net_loop_init(struct net_loop *loop, const struct net_loop_config *config)
     loop->deferred_end = &loop->deferred;
     list_init(&loop->tasks);
     list_init(&loop->dirty);
+    list_init(&loop->late);
     list_init(&loop->conns);
     list_init(&loop->timer_queues);
     net_trim_init(loop);
@@ -328,7 +339,7 @@ int net_loop_init(struct net_loop *loop, const struct net_loop_config *config)
     if (r < 0)
         return r;
     loop->input = malloc(NET_INPUT_SIZE);
-    r = loop->input ? open_base(loop, config->base) : SIO_E_NOMEM;
+    r = loop->input ? open_base(loop, config) : SIO_E_NOMEM;
     if (r < 0) {
         free(loop->input);
         close_fds(loop);

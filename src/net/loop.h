@@ -9,7 +9,8 @@
  *                              ->  deferred clean-up (net_defer)
  *
  * so that each connection is written at most once a turn, and memory of what
- * was closed outlives every caller that may still hold a pointer to it.
+ * was closed outlives every caller that may still hold a pointer to it. When
+ * very many connections were touched, some are written to in later turns.
  *
  * Everything here is for the loop's own thread, but net_post() and
  * net_loop_stop().
@@ -30,6 +31,8 @@
 #include <stdatomic.h>
 
 #define NET_INPUT_SIZE (256u * 1024) /* bytes read at most per readiness */
+#define NET_FLUSH_MAX 512            /* connections written to in one turn */
+#define NET_FLUSH_LATE 128 /* of which so many may be from earlier turns */
 
 /* Output chunks to be used again; see output.h. */
 struct net_spare {
@@ -80,6 +83,7 @@ struct net_loop {
     bool tail_armed, in_tail;
     struct list tasks; /* net_task */
     struct list dirty; /* connections to flush */
+    struct list late;  /* those that could not be in their turn */
     struct net_deferred *deferred, **deferred_end;
 
     struct list conns;     /* all connections */
@@ -116,7 +120,8 @@ struct net_loop {
 };
 
 struct net_loop_config {
-    struct event_base *base;       /* borrowed; NULL: the loop makes its own */
+    struct event_base *base; /* borrowed; NULL: the loop makes its own */
+    bool moves;              /* its connections go to other loops: handoff.h */
     uint64_t (*clock)(void *self); /* NULL: CLOCK_MONOTONIC */
     void *clock_self;
 };

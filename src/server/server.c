@@ -171,6 +171,7 @@ static int init_loops(sio_server *server, uint64_t (*clock)(void *self),
                       void *clock_self)
 {
     struct net_loop_config config = { .base = server->options.event_base,
+                                      .moves = server->loop_count > 1,
                                       .clock = clock,
                                       .clock_self = clock_self };
     struct http_config http = http_config_of(server);

@@ -128,6 +128,7 @@ static void test_broadcast(void)
     int count = most_clients(), right;
     double start, joined, told;
     size_t before, after;
+    int turns = 0;
     sio_stats s;
 
     T_CASE("S158 %d idle clients, one broadcast, all leave", count);
@@ -142,9 +143,11 @@ static void test_broadcast(void)
     CHECK(s.sockets == (size_t)count, "%zu sockets", s.sockets);
 
     sio_emit(sio_of(w.server, "/"), "news", sio_string("to all"));
-    world_turn(&w);
+    do { /* it is written in several turns: see test_fair.c */
+        world_turn(&w);
+        sio_get_stats(w.server, &s);
+    } while (s.queued_bytes && turns++ < 20);
     told = seconds();
-    sio_get_stats(w.server, &s);
     CHECK(s.queued_bytes == 0, "%zu bytes are left", s.queued_bytes);
     right = leave_all(count, "T:42[\"news\",\"to all\"]|");
     CHECK(right == count, "%d got it", right);
