@@ -157,8 +157,8 @@ $(OUT)/servers/bench: $(OUT)/obj/tests/servers/bench.o $(LIB)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(OUT)/servers/e2e: $(call obj,tests/e2e/server.c tests/flow/toy.c \
-    tests/servers/counters.c) $(LIB)
+$(OUT)/servers/e2e: $(call obj,$(wildcard tests/e2e/server*.c) \
+    tests/flow/toy.c tests/servers/counters.c) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
