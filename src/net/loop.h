@@ -86,15 +86,16 @@ struct net_loop {
     struct list late;  /* those that could not be in their turn */
     struct net_deferred *deferred, **deferred_end;
 
-    struct list conns;     /* all connections */
-    size_t conn_count;     /* of them, that were accepted */
-    size_t conn_peak;      /* most of them since memory was given back */
-    size_t trims;          /* how often that was */
-    struct net_alarm trim; /* see trim.h */
-    size_t outgoing_count; /* and that we have made */
-    size_t waiting_count;  /* accepted, but no connection yet: see proxy.h */
-    struct net_limits *limits;             /* of connections; NULL: none */
-    size_t tls_count;                      /* those with TLS */
+    struct list conns;           /* all connections */
+    size_t conn_count;           /* of them, that were accepted */
+    size_t conn_peak;            /* most of them since memory was given back */
+    size_t trims;                /* how often that was */
+    struct net_alarm trim;       /* see trim.h */
+    size_t outgoing_count;       /* and that we have made */
+    atomic_size_t waiting_count; /* accepted, but no connection yet: see
+                                    proxy.h; others may read it */
+    struct net_limits *limits;   /* of connections; NULL: none */
+    size_t tls_count;            /* those with TLS */
     uint64_t tls_handshakes, tls_failures; /* handshakes that did, or did not */
     /* TLS of a connection failed, in its handshake or later; for the log. NULL:
      * nobody listens. */

@@ -6,13 +6,44 @@
  */
 #include "tests/e2e/server.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #define WAITING_MAX 16
 
 static sio_namespace *dynamic, *asked;
-static sio_next *waiting[WAITING_MAX]; /* at the door of /slow */
+/* At the door of /slow; handlers of several loops come to it. */
+static pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER;
+static sio_next *waiting[WAITING_MAX];
 static size_t waiting_count;
+
+/* False: there is no place. */
+static bool wait_at_door(sio_next *next)
+{
+    bool fits;
+
+    pthread_mutex_lock(&door);
+    fits = waiting_count < WAITING_MAX;
+    if (fits)
+        waiting[waiting_count++] = next;
+    pthread_mutex_unlock(&door);
+    return fits;
+}
+
+/* All of them, when there are `least`; else none. */
+static size_t open_door(int64_t least, sio_next *out[WAITING_MAX])
+{
+    size_t n = 0;
+
+    pthread_mutex_lock(&door);
+    if ((int64_t)waiting_count >= least) {
+        n = waiting_count;
+        memcpy(out, waiting, n * sizeof *out);
+        waiting_count = 0;
+    }
+    pthread_mutex_unlock(&door);
+    return n;
+}
 
 /* --------------------------------------------------------------- leaving -- */
 
@@ -61,21 +92,18 @@ static void hold(sio_socket *socket, sio_next *next, void *user)
 {
     (void)user;
     sio_join(socket, "held"); /* left again should the client go away */
-    if (waiting_count < WAITING_MAX)
-        waiting[waiting_count++] = next;
-    else
+    if (!wait_at_door(next))
         sio_next_error(next, "full", NULL);
 }
 
 static void on_admit(sio_socket *socket, sio_event *event, void *user)
 {
-    size_t n = waiting_count;
+    sio_next *all[WAITING_MAX];
+    size_t n = open_door(int_arg(event, 0), all);
 
     (void)socket, (void)user;
-    if ((int64_t)n < int_arg(event, 0)) /* not before so many wait */
-        n = 0;
-    while (n && waiting_count > 0)
-        sio_next_ok(waiting[--waiting_count]);
+    for (size_t i = n; i-- > 0;)
+        sio_next_ok(all[i]);
     sio_ack(event, sio_int((int64_t)n));
 }
 
@@ -97,10 +125,8 @@ static void ask_later(const char *name, sio_str auth, sio_next *next,
                       void *user)
 {
     (void)auth, (void)user;
-    if (strncmp(name, "/ask-", 5) != 0 || waiting_count == WAITING_MAX)
+    if (strncmp(name, "/ask-", 5) != 0 || !wait_at_door(next))
         sio_next_error(next, "no", NULL);
-    else
-        waiting[waiting_count++] = next;
 }
 
 static void on_all(sio_socket *socket, sio_event *event, void *user)

@@ -10,13 +10,17 @@
 #include <stdio.h>
 #include <string.h>
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of `seen` */
 static char seen[4096]; /* "any old,out echo,..." */
 
 static void see(const char *what, const char *name)
 {
-    size_t n = strlen(seen);
+    size_t n;
 
+    pthread_mutex_lock(&lock);
+    n = strlen(seen);
     snprintf(seen + n, sizeof seen - n, "%s%s %s", n ? "," : "", what, name);
+    pthread_mutex_unlock(&lock);
 }
 
 static void see_event(sio_socket *socket, sio_event *event, void *what)
@@ -66,8 +70,10 @@ static void on_seen(sio_socket *socket, sio_event *event, void *user)
 {
     (void)socket;
     (void)user;
+    pthread_mutex_lock(&lock);
     sio_ack(event, sio_string(seen));
     seen[0] = 0;
+    pthread_mutex_unlock(&lock);
 }
 
 int register_filter(void)

@@ -37,7 +37,7 @@ static void on_whoami(sio_socket *socket, sio_event *event, void *user)
 
 static void on_handshake(sio_socket *socket, sio_event *event, void *user)
 {
-    static char json[65536];
+    static _Thread_local char json[65536];
     int n = sio_handshake_json(socket, json, sizeof json);
 
     (void)user;
