@@ -21,6 +21,7 @@ VERSION   := $(shell sed -n 's/^.define SIO_VERSION "\(.*\)"/\1/p' include/sio/v
 SOVERSION := 0
 
 PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
 INCLUDEDIR ?= $(PREFIX)/include
 LIBDIR     ?= $(PREFIX)/lib
 
@@ -51,6 +52,7 @@ LIBS := -levent -levent_pthreads -lhttp_parser -lssl -lcrypto -lcjson -lz \
 
 PROTO   := $(wildcard protocol/*/*.c)
 CORE    := $(filter-out src/daemon/% src/cli/% $(NO_REDIS),$(wildcard src/*/*.c))
+CLI     := $(wildcard src/cli/*.c)
 UNIT    := $(filter-out $(NO_REDIS),$(wildcard tests/unit/test_*.c))
 FLOW    := $(filter-out $(NO_REDIS),$(wildcard tests/flow/test_*.c))
 SUPPORT := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)) \
@@ -64,6 +66,7 @@ TESTS := $(UNIT:tests/unit/%.c=$(OUT)/unit/%) \
          $(FLOW:tests/flow/%.c=$(OUT)/flow/%) $(FUZZ:%=$(OUT)/fuzz/%)
 LIB   := $(OUT)/libsio.a
 SO    := $(OUT)/libsio.so.$(SOVERSION)
+SIO   := $(OUT)/sio
 
 # `make V=1` shows the commands themselves.
 ifeq ($(V),1)
@@ -77,7 +80,7 @@ endif
 # What sets up and builds by itself uses every core, unless told otherwise.
 JOBS := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-all: $(LIB) $(SO) demos
+all: $(LIB) $(SO) $(SIO) demos
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -97,6 +100,10 @@ $(SO): $(call obj,$(PROTO) $(CORE))
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -shared -Wl,-soname,libsio.so.$(SOVERSION) \
 	    -o $@ $^ $(LIBS)
 	$(Q)ln -sf libsio.so.$(SOVERSION) $(OUT)/libsio.so
+# The tool is linked with the objects that it shares with the library.
+$(SIO): $(call obj,$(CLI) $(PROTO) $(wildcard src/net/*.c))
+	$(call say,LD)
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(OUT)/obj/%.o: %.c $(OUT)/flags
 	@mkdir -p $(@D)
@@ -107,10 +114,12 @@ $(OUT)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(ALL)' | cmp -s - $@ || echo '$(CC) $(ALL)' > $@
 
-#: make                 libsio.a, libsio.so and the demos, in build/release
-#: make install         headers, libraries, libsio.pc; PREFIX= DESTDIR= as usual
-install: $(LIB) $(SO) $(OUT)/libsio.pc
-	install -d $(DESTDIR)$(INCLUDEDIR)/sio $(DESTDIR)$(LIBDIR)/pkgconfig
+#: make                 libsio.a, libsio.so, sio and the demos, in build/release
+#: make install         headers, libraries, libsio.pc, sio; PREFIX= DESTDIR= as usual
+install: $(LIB) $(SO) $(SIO) $(OUT)/libsio.pc
+	install -d $(DESTDIR)$(INCLUDEDIR)/sio $(DESTDIR)$(LIBDIR)/pkgconfig \
+	    $(DESTDIR)$(BINDIR)
+	install -m 755 $(SIO) $(DESTDIR)$(BINDIR)/sio
 	install -m 644 include/sio/*.h $(DESTDIR)$(INCLUDEDIR)/sio
 	install -m 644 $(LIB) $(DESTDIR)$(LIBDIR)
 	install -m 755 $(SO) $(DESTDIR)$(LIBDIR)/libsio.so.$(VERSION)
@@ -118,7 +127,8 @@ install: $(LIB) $(SO) $(OUT)/libsio.pc
 	ln -sf libsio.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libsio.so
 	install -m 644 $(OUT)/libsio.pc $(DESTDIR)$(LIBDIR)/pkgconfig
 uninstall:
-	rm -rf $(DESTDIR)$(INCLUDEDIR)/sio $(DESTDIR)$(LIBDIR)/libsio.* \
+	rm -rf $(DESTDIR)$(BINDIR)/sio \
+	    $(DESTDIR)$(INCLUDEDIR)/sio $(DESTDIR)$(LIBDIR)/libsio.* \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig/libsio.pc
 $(OUT)/libsio.pc: Makefile FORCE
 	@mkdir -p $(@D)
@@ -173,7 +183,8 @@ $(OUT)/servers/redis: $(call obj,tests/e2e/redis_client.c $(PROTO) $(CORE))
 
 # malloc and its siblings are wrapped, so that a test can fail the n-th call.
 WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
-TEST_OBJS := $(call obj,$(PROTO) $(CORE) $(SUPPORT))
+TEST_OBJS := $(call obj,$(PROTO) $(CORE) $(SUPPORT) \
+    $(filter-out src/cli/main.c,$(CLI)))
 $(OUT)/unit/%: $(OUT)/obj/tests/unit/%.o $(TEST_OBJS)
 	@mkdir -p $(@D)
 	$(call say,LD)
@@ -197,7 +208,7 @@ $(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%.o \
 #: make test            set up what is missing, then run every test
 test: setup
 	+@$(MAKE) --no-print-directory $(JOBS) BUILD=$(BUILD) test-only
-test-only: certs $(LIB) $(SO) demos servers $(TESTS) $(OUT)/libsioproto.a
+test-only: certs $(LIB) $(SO) $(SIO) demos servers $(TESTS) $(OUT)/libsioproto.a
 	@sh tests/run.sh $(OUT) $(TESTS)
 #: make check           unit and flow tests only: needs no network, no Node
 check: certs $(TESTS)
@@ -276,7 +287,7 @@ clean:
 	rm -rf build
 
 -include $(FUZZ_OBJS:.o=.d) $(FUZZ:%=build/fuzz/obj/tests/fuzz/%.d)
--include $(patsubst %.o,%.d,$(call obj,$(PROTO) $(CORE) $(UNIT) $(FLOW) \
+-include $(patsubst %.o,%.d,$(call obj,$(PROTO) $(CORE) $(CLI) $(UNIT) $(FLOW) \
     $(SUPPORT) $(wildcard tests/fuzz/*.c tests/fuzz/driver/*.c demo/*/*.c tests/servers/*.c tests/e2e/*.c)))
 .PHONY: all certs help install uninstall demos demo servers test test-only check \
     asan tsan debug churn test-cluster coverage bench bench-memory \

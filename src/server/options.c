@@ -329,19 +329,6 @@ int options_for_proxies(const sio_options *o, struct net_networks *out,
     return SIO_OK;
 }
 
-const char *sio_strerror(int error)
-{
-    switch (error) {
-        /* clang-format off */
-#define X(name, number, text) case number: return text;
-        SIO_ERRORS(X)
-#undef X
-        /* clang-format on */
-    default:
-        return "unknown error";
-    }
-}
-
 const char *sio_version(void)
 {
     return SIO_VERSION;
