@@ -6,6 +6,7 @@
  */
 #include "src/cli/bench_control.h"
 
+#include <errno.h>
 #include <sio/tls.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,14 +90,35 @@ static int make_target(struct cli_target *t, const struct bench_options *o,
     return 0;
 }
 
-static int report(const struct bench_result *r)
+static int report_file(const char *path, const struct bench_result *r,
+                       void (*report)(FILE *, const struct bench_result *))
 {
-    bench_report_text(stdout, r);
+    FILE *f = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
+
+    if (f)
+        report(f, r);
+    if (f && (fflush(f) != 0 || ferror(f) || (f != stdout && fclose(f) != 0)))
+        f = NULL;
+    if (!f)
+        fprintf(stderr, "sio bench: %s: %s\n", path, strerror(errno));
+    return f ? 0 : -1;
+}
+
+static int report(const struct bench_options *o, const struct bench_result *r)
+{
+    int failed = 0;
+
+    if (!o->json || strcmp(o->json, "-") != 0)
+        bench_report_text(stdout, r);
+    if (o->json)
+        failed |= report_file(o->json, r, bench_report_json);
+    if (o->html)
+        failed |= report_file(o->html, r, bench_report_html);
     if (r->failure[0])
         fprintf(stderr, "sio bench: %s\n", r->failure);
     if (r->interrupted)
         return 130;
-    return !bench_passed(r);
+    return failed || !bench_passed(r);
 }
 
 static int run(const struct bench_options *o, const char *url)
@@ -116,7 +138,7 @@ static int run(const struct bench_options *o, const char *url)
         result->options = o;
         result->url = url;
         bench_control(o, &target, result);
-        status = report(result);
+        status = report(o, result);
     }
     net_tls_client_free(target.tls);
     if (result)

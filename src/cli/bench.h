@@ -62,7 +62,7 @@ struct bench_options {
     const char *event, *reply, *data; /* NULL: the usual ones */
     bool no_check, to_others;
     unsigned transport, parser; /* enum cli_transport, cli_parser */
-    const char *path, *nsp, *auth, *ca;
+    const char *path, *nsp, *auth, *ca, *json, *html;
     struct cli_list headers;
     bool insecure, quiet, help;
     uint64_t pid; /* of the server; 0: not known */
@@ -109,7 +109,8 @@ struct bench_counts {
     uint64_t connected; /* at present */
     uint64_t opened, failed, lost;
     uint64_t sent, received;
-    uint64_t unsent; /* due by --rate, but never sent: too much was in flight */
+    uint64_t waiting;  /* at present, for an answer or a connection */
+    uint64_t unsent;   /* due by --rate, but not sent before its end */
     uint64_t measured; /* of those received: sent while it was measured */
     uint64_t wrong;    /* content that is not what it must be */
     uint64_t other;    /* events that are none of ours */
@@ -155,6 +156,8 @@ struct bench_result {
 bool bench_passed(const struct bench_result *r);
 
 void bench_report_text(FILE *out, const struct bench_result *r);
+void bench_report_json(FILE *out, const struct bench_result *r);
+void bench_report_html(FILE *out, const struct bench_result *r);
 
 /* "1.23 ms", into text; returns it. */
 #define BENCH_TEXT 32

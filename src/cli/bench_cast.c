@@ -11,9 +11,6 @@
  */
 #include "src/cli/bench_worker.h"
 
-#define SEND_BATCH 64   /* sent before answers are looked at again */
-#define HELD_NS 1000000 /* between two looks whether there is room again */
-
 static struct bench_slot *slot_of(const struct bench_shared *s, uint64_t seq)
 {
     return &s->slots[seq & (s->flight_cap - 1)];
@@ -57,20 +54,13 @@ static void check_drained(struct bench_worker *w)
         bench_drained(w);
 }
 
-static void send_due(struct bench_worker *w)
+static bool send_due(struct bench_worker *w, uint64_t due_ns)
 {
-    uint64_t now = bench_now(), due = bench_due(w, w->due);
+    const bool room = has_room(w);
 
-    for (int i = 0; i < SEND_BATCH && due <= now && !w->stopped; i++) {
-        if (!has_room(w)) {
-            due = now + HELD_NS;
-            break;
-        }
-        bench_note_late(w, due, now);
-        send_one(w, due);
-        due = bench_due(w, ++w->due);
-    }
-    net_pulse_at(&w->pulse, due < w->until_ns ? due : w->until_ns);
+    if (room)
+        send_one(w, due_ns);
+    return room;
 }
 
 static void fill_up(struct bench_worker *w)
@@ -85,7 +75,7 @@ static void on_done(struct net_mail *mail)
     struct bench_worker *w = slot->sender;
 
     w->in_flight--;
-    if (bench_now() >= w->until_ns)
+    if (w->rate <= 0 && bench_now() >= w->until_ns)
         w->stopped = true;
     fill_up(w);
     check_drained(w);
@@ -113,16 +103,14 @@ static void pulse(struct bench_worker *w)
 {
     if (w->stopped)
         return;
-    if (bench_now() >= w->until_ns) {
-        w->stopped = true;
-        while (w->rate > 0 && bench_due(w, w->due++) < w->until_ns)
-            w->counts.unsent++;
-        check_drained(w);
-    } else if (w->rate > 0) {
-        send_due(w);
-    } else {
+    if (w->rate > 0) {
+        bench_schedule(w, send_due);
+    } else if (bench_now() < w->until_ns) {
         fill_up(w);
         net_pulse_at(&w->pulse, w->until_ns);
+    } else {
+        w->stopped = true;
+        check_drained(w);
     }
 }
 

@@ -43,6 +43,7 @@ struct control {
     bool again; /* a sample was wanted while one was on its way */
     struct bench_counts counts; /* the last sample */
     uint64_t errors, sampled_ns, progress_ns;
+    uint64_t moved_ns; /* when something has come back, or nobody waited */
     double tool_cpu_0, server_cpu_0;
     uint64_t server_events_0;
     char address[NET_ADDRESS_TEXT];
@@ -188,29 +189,38 @@ static void progress(struct control *k)
 static void no_answer(struct control *k)
 {
     const struct bench_options *o = k->o;
-    char text[sizeof k->result->failure];
+    struct bench_result *r = k->result;
+    size_t n;
 
-    snprintf(text, sizeof text,
-             "no answer to event '%s' within %g s: does the server answer it "
-             "with %s? See --event, --reply",
-             o->event, (double)o->timeout_ms / 1000,
-             o->scenario == BENCH_ACK ? "an acknowledgement" : "an event");
-    give_up(k, text);
+    if (r->failure[0])
+        return;
+    n = (size_t)snprintf(r->failure, sizeof r->failure,
+                         "no answer to event '%.60s' within %g s: does the "
+                         "server answer it with %s?",
+                         o->event, (double)o->timeout_ms / 1000,
+                         o->scenario == BENCH_ACK ? "an acknowledgement"
+                                                  : "an event of that name");
+    if (r->other[0])
+        snprintf(r->failure + n, sizeof r->failure - n,
+                 " It has sent %s: see --reply", r->other);
 }
 
-/* Nothing at all has come back for so long that nothing will. */
-static void check_answers(struct control *k)
+/* Somebody waits, and nothing has come back for so long that nothing will. */
+static void check_answers(struct control *k, uint64_t received)
 {
-    if (bench_is_messages(k->o->scenario) &&
-        (k->phase == WARMUP || k->phase == MEASURE) && k->counts.sent &&
-        !k->counts.received &&
-        bench_now() > k->start_ns + k->o->timeout_ms * 1000000)
-        no_answer(k);
+    const uint64_t now = bench_now();
+
+    if (received != k->counts.received || !k->counts.waiting ||
+        k->phase < WARMUP || k->phase > DRAIN)
+        k->moved_ns = now;
+    else if (now > k->moved_ns + k->o->timeout_ms * 1000000)
+        end(k); /* the workers tell what is missing */
 }
 
 static void all_sampled(struct control *k)
 {
     struct cli_histogram *latency = calloc(1, sizeof *latency);
+    const uint64_t received = k->counts.received;
     struct bench_counts counts = { 0 };
     uint64_t errors = 0;
 
@@ -232,7 +242,7 @@ static void all_sampled(struct control *k)
     mark(k);
     if (k->result->point_count)
         progress(k);
-    check_answers(k);
+    check_answers(k, received);
     if (k->again) {
         k->again = false;
         ask_sample(k);
@@ -266,7 +276,7 @@ static void say_go(struct control *k)
 {
     const struct bench_options *o = k->o;
 
-    k->start_ns = bench_now() + LEAD_NS;
+    k->start_ns = k->moved_ns = bench_now() + LEAD_NS;
     k->from_ns = k->start_ns + o->warmup_ms * 1000000;
     k->until_ns =
         o->duration_ms ? k->from_ns + o->duration_ms * 1000000 : UINT64_MAX / 2;
@@ -467,6 +477,8 @@ static void collect(struct control *k)
         w->counts.bytes_out = w->loop.bytes_out;
         bench_counts_add(&r->counts, &w->counts);
         bench_errors_merge(&r->errors, &w->errors);
+        if (k->sampling) /* a last sample, which nobody has looked at */
+            cli_histogram_merge(&r->latency, &w->sample.latency);
         cli_histogram_merge(&r->latency, &w->latency);
         cli_histogram_merge(&r->connect, &w->connect);
         cli_histogram_merge(&r->late, &w->late);
@@ -479,6 +491,10 @@ static void collect(struct control *k)
     }
     if (!k->from_ns)
         return;
+    if (bench_is_messages(k->o->scenario) && r->counts.sent &&
+        !r->counts.received && !r->counts.wrong && !r->counts.lost &&
+        !r->interrupted)
+        no_answer(k);
     /* By time, unless all that was asked for has come back before. */
     r->measured_s = k->until_ns < last || k->until_ns > UINT64_MAX / 4
                         ? (double)(last - k->from_ns) / 1e9

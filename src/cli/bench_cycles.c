@@ -12,9 +12,8 @@
  */
 #include "src/cli/bench_worker.h"
 
-#define BEGIN_BATCH 64    /* connections begun before others are looked at */
-#define HELD_NS 1000000   /* between two looks whether a client is free */
 #define RETRY_NS 10000000 /* after one that failed */
+#define PAUSE_NS 1000000  /* between bursts at the start */
 
 static void check_drained(struct bench_worker *w)
 {
@@ -35,32 +34,42 @@ static void begin(struct bench_client *c, uint64_t due_ns)
         w->in_flight--;
 }
 
-static void begin_due(struct bench_worker *w)
+/* A client that is free, in turn; NULL: none is. */
+static struct bench_client *next_client(struct bench_worker *w)
 {
-    const uint64_t now = bench_now();
-    uint64_t due = w->rate > 0 ? bench_due(w, w->due) : now;
-    int begun = 0;
-
-    for (size_t i = 0; i < w->client_count && due <= now && !w->stopped; i++) {
+    for (size_t i = 0; i < w->client_count; i++) {
         struct bench_client *c = &w->clients[w->turn];
 
         w->turn = w->turn + 1 < w->client_count ? w->turn + 1 : 0;
-        if (c->state != BENCH_UNUSED)
-            continue;
-        if (w->rate > 0)
-            bench_note_late(w, due, now);
-        begin(c, due);
-        w->due++;
-        if (w->rate > 0)
-            due = bench_due(w, w->due);
-        if (++begun == BEGIN_BATCH)
-            break;
+        if (c->state == BENCH_UNUSED)
+            return c;
     }
-    if (w->rate <= 0)
-        due = begun == BEGIN_BATCH ? now : w->until_ns;
-    else if (due <= now && !begun)
-        due = now + HELD_NS;
-    net_pulse_at(&w->pulse, due < w->until_ns ? due : w->until_ns);
+    return NULL;
+}
+
+static bool begin_due(struct bench_worker *w, uint64_t due_ns)
+{
+    struct bench_client *c = next_client(w);
+
+    if (c)
+        begin(c, due_ns);
+    return c != NULL;
+}
+
+/* All that are free, but not too many handshakes at a time at the start. */
+static void begin_all(struct bench_worker *w)
+{
+    struct bench_client *c;
+
+    for (uint64_t i = 0; i < w->shared->options->burst && !w->stopped; i++) {
+        c = next_client(w);
+        if (!c) {
+            net_pulse_at(&w->pulse, w->until_ns);
+            return;
+        }
+        begin(c, bench_now());
+    }
+    net_pulse_at(&w->pulse, bench_now() + PAUSE_NS);
 }
 
 static void go(struct bench_worker *w)
@@ -76,14 +85,14 @@ static void pulse(struct bench_worker *w)
 {
     if (w->stopped)
         return;
-    if (bench_now() < w->until_ns) {
-        begin_due(w);
-        return;
+    if (w->rate > 0) {
+        bench_schedule(w, begin_due);
+    } else if (bench_now() < w->until_ns) {
+        begin_all(w);
+    } else {
+        w->stopped = true;
+        check_drained(w);
     }
-    w->stopped = true;
-    while (w->rate > 0 && bench_due(w, w->due++) < w->until_ns)
-        w->counts.unsent++;
-    check_drained(w);
 }
 
 /* ------------------------------------------------------------ one connection
@@ -131,7 +140,7 @@ static void closed(struct bench_client *c, bool asked, const char *why)
 
     (void)why;
     w->in_flight--;
-    if (bench_now() >= w->until_ns)
+    if (w->rate <= 0 && bench_now() >= w->until_ns)
         w->stopped = true;
     check_drained(w);
     if (w->stopped || w->rate > 0)

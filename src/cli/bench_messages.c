@@ -11,11 +11,6 @@
  */
 #include "src/cli/bench_worker.h"
 
-#define SEND_BATCH 256 /* events sent before answers are looked at again */
-
-/* Between two looks whether a client has room again. */
-#define HELD_NS 1000000
-
 static uint64_t *place(const struct bench_client *c, uint64_t seq)
 {
     return &c->flight[seq & (c->worker->shared->flight_cap - 1)];
@@ -61,24 +56,13 @@ static struct bench_client *next_client(struct bench_worker *w)
     return NULL;
 }
 
-static void send_due(struct bench_worker *w)
+static bool send_due(struct bench_worker *w, uint64_t due_ns)
 {
-    uint64_t now = bench_now(), due = bench_due(w, w->due);
+    struct bench_client *c = next_client(w);
 
-    for (int i = 0; i < SEND_BATCH && due <= now && !w->stopped; i++) {
-        struct bench_client *c = next_client(w);
-
-        if (!c) {
-            due = now + HELD_NS;
-            break;
-        }
-        bench_note_late(w, due, now);
-        send_one(c, due);
-        due = bench_due(w, ++w->due);
-        if (due >= w->until_ns)
-            break;
-    }
-    net_pulse_at(&w->pulse, due < w->until_ns ? due : w->until_ns);
+    if (c)
+        send_one(c, due_ns);
+    return c != NULL;
 }
 
 /* -------------------------------------------------------------- in and out */
@@ -102,27 +86,17 @@ static void go(struct bench_worker *w)
     net_pulse_at(&w->pulse, w->stopped ? 0 : w->start_ns);
 }
 
-/* What the schedule has left undone. */
-static void count_unsent(struct bench_worker *w)
-{
-    while (w->rate > 0 && bench_due(w, w->due) < w->until_ns) {
-        w->counts.unsent++;
-        w->due++;
-    }
-}
-
 static void pulse(struct bench_worker *w)
 {
     if (w->stopped)
         return;
-    if (bench_now() >= w->until_ns) {
-        w->stopped = true;
-        count_unsent(w);
-        check_drained(w);
-    } else if (w->rate > 0) {
-        send_due(w);
-    } else {
+    if (w->rate > 0) {
+        bench_schedule(w, send_due);
+    } else if (bench_now() < w->until_ns) {
         start(w);
+    } else {
+        w->stopped = true;
+        check_drained(w);
     }
 }
 
@@ -173,7 +147,7 @@ static void packet(struct bench_client *c, const struct sp_packet *p,
     while (c->oldest < c->seq && !*place(c, c->oldest))
         c->oldest++;
     w->in_flight--;
-    if (now >= w->until_ns)
+    if (now >= w->until_ns && w->rate <= 0)
         w->stopped = true;
     if (!w->stopped && w->rate <= 0 && has_room(c))
         send_one(c, now);

@@ -85,6 +85,10 @@ static const struct cli_option table[] = {
       1, HOUR_MS, NULL, "for a connection, and for an answer; 5s" },
 
     { .kind = CLI_HEADING, .help = "What is told:" },
+    { CLI_TEXT, 0, "json", "FILE", AT(json),
+      0, 0, NULL, "the report as JSON; -: instead of the text" },
+    { CLI_TEXT, 0, "html", "FILE", AT(html),
+      0, 0, NULL, "the report as a page, with plots" },
     { CLI_COUNT, 0, "pid", "PID", AT(pid),
       1, INT32_MAX, NULL, "of the server, on this machine: its CPU time for\n"
       "each event, and its memory" },

@@ -49,6 +49,7 @@ void bench_counts_add(struct bench_counts *into,
     into->lost += from->lost;
     into->sent += from->sent;
     into->received += from->received;
+    into->waiting += from->waiting;
     into->unsent += from->unsent;
     into->measured += from->measured;
     into->wrong += from->wrong;
@@ -59,8 +60,9 @@ void bench_counts_add(struct bench_counts *into,
 
 bool bench_passed(const struct bench_result *r)
 {
-    return !r->failure[0] && !r->counts.wrong && !r->counts.failed &&
-           !r->counts.lost && !bench_errors_count(&r->errors);
+    return !r->failure[0] && !r->counts.unsent && !r->counts.wrong &&
+           !r->counts.failed && !r->counts.lost &&
+           !bench_errors_count(&r->errors);
 }
 
 /* --------------------------------------------------------------- processes */

@@ -118,7 +118,7 @@ static void errors(FILE *out, const struct bench_result *r)
 
     if (r->counts.unsent) {
         line(out, "not sent");
-        fprintf(out, "%s events of the schedule: too many were in flight\n",
+        fprintf(out, "%s things that were due by --rate\n",
                 bench_number((double)r->counts.unsent, text));
     }
     if (r->counts.wrong) {
@@ -172,9 +172,10 @@ void bench_report_text(FILE *out, const struct bench_result *r)
     tool(out, r);
     errors(out, r);
     fprintf(out, "\n%s\n",
-            r->interrupted    ? "interrupted"
-            : bench_passed(r) ? "all went well"
-            : r->counts.wrong ? "FAILED: answers were wrong"
-            : r->failure[0]   ? "FAILED"
-                              : "FAILED: see errors");
+            r->interrupted     ? "interrupted"
+            : bench_passed(r)  ? "all went well"
+            : r->counts.wrong  ? "FAILED: answers were wrong"
+            : r->counts.unsent ? "FAILED: the schedule was not kept"
+            : r->failure[0]    ? "FAILED"
+                               : "FAILED: see errors");
 }

@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 
+#define BATCH 256       /* things done before answers are looked at again */
+#define HELD_NS 1000000 /* between two looks whether one can be done now */
+
 /* ------------------------------------------------------------------- ramp */
 
 static void tell_ready(struct bench_worker *w)
@@ -175,18 +178,48 @@ void bench_measure(struct bench_worker *w, uint64_t due_ns, uint64_t now_ns)
     cli_histogram_add(&w->latency, now_ns > due_ns ? now_ns - due_ns : 0);
 }
 
-void bench_note_late(struct bench_worker *w, uint64_t due_ns, uint64_t now_ns)
-{
-    if (due_ns >= w->from_ns && due_ns < w->until_ns)
-        cli_histogram_add(&w->late, now_ns > due_ns ? now_ns - due_ns : 0);
-}
-
-/* Workers take turns, so that they do not send at the same instant. */
-uint64_t bench_due(const struct bench_worker *w, uint64_t k)
+/* When the k-th thing of the worker's share is due. Workers take turns, so that
+ * they do not send at the same instant. */
+static uint64_t due_at(const struct bench_worker *w, uint64_t k)
 {
     const double part = (double)w->index / (double)w->shared->workers;
 
     return w->start_ns + (uint64_t)(((double)k + part) / w->rate * 1e9);
+}
+
+static void end_schedule(struct bench_worker *w)
+{
+    w->stopped = true;
+    while (due_at(w, w->due++) < w->until_ns)
+        w->counts.unsent++;
+    w->shared->ops->stop(w);
+}
+
+void bench_schedule(struct bench_worker *w,
+                    bool (*one)(struct bench_worker *w, uint64_t due_ns))
+{
+    const uint64_t now = bench_now();
+    uint64_t due = due_at(w, w->due);
+    bool held = false;
+
+    for (int i = 0; i < BATCH && due <= now && due < w->until_ns; i++) {
+        if (!one(w, due)) {
+            held = true;
+            break;
+        }
+        if (due >= w->from_ns)
+            cli_histogram_add(&w->late, now - due);
+        due = due_at(w, ++w->due);
+        if (w->stopped)
+            return;
+    }
+    if (due >= w->until_ns || (held && now >= w->until_ns)) {
+        end_schedule(w);
+        return;
+    }
+    if (held)
+        due = now + HELD_NS;
+    net_pulse_at(&w->pulse, due < w->until_ns ? due : w->until_ns);
 }
 
 void bench_drained(struct bench_worker *w)
@@ -202,6 +235,7 @@ void bench_drained(struct bench_worker *w)
 static void sample(struct bench_worker *w)
 {
     w->sample.counts = w->counts;
+    w->sample.counts.waiting = w->in_flight;
     w->sample.counts.bytes_in = w->loop.bytes_in;
     w->sample.counts.bytes_out = w->loop.bytes_out;
     w->sample.errors = w->errors;

@@ -184,11 +184,15 @@ void bench_note_other(struct bench_worker *w, const struct sp_packet *packet);
 
 /* Something that was due then has come back now. */
 void bench_measure(struct bench_worker *w, uint64_t due_ns, uint64_t now_ns);
-/* Something that was due then is sent now. */
-void bench_note_late(struct bench_worker *w, uint64_t due_ns, uint64_t now_ns);
-
-/* When the k-th event of the worker's share of --rate is due. */
-uint64_t bench_due(const struct bench_worker *w, uint64_t k);
+/*
+ * --rate: do what is due by now, and ask for a pulse when the next thing is.
+ * What could not be done by the schedule's end is counted as unsent; then, and
+ * when all is done, the worker has stopped, and ops->stop() is called.
+ *
+ * one  does one thing; false: it must wait, since too much is under way
+ */
+void bench_schedule(struct bench_worker *w,
+                    bool (*one)(struct bench_worker *w, uint64_t due_ns));
 
 /* Tell the main thread, once each time that it has said GO. */
 void bench_drained(struct bench_worker *w);

@@ -20,10 +20,10 @@ static void failed(void *self, const char *why)
 static void refused(struct cli_session *s, const char *method, unsigned status,
                     const char *body, size_t n)
 {
-    char text[CLI_WHY];
+    char text[CLI_WHY], said[CLI_SAID];
 
-    snprintf(text, sizeof text, "%s answered with status %u %.*s", method,
-             status, (int)(n < 100 ? n : 100), n ? body : "");
+    snprintf(text, sizeof text, "%s answered with status %u %s", method, status,
+             cli_said(said, (sio_str){ body, n }));
     cli_session_fail(s, text);
 }
 

@@ -64,14 +64,14 @@ static void fail(struct cli_socket *socket, const char *why)
 
 static void refused(struct cli_socket *socket, const struct sp_packet *packet)
 {
-    char why[CLI_WHY];
-    sio_str said = packet->json;
+    const struct cli_target *target = socket->session.target;
+    char why[CLI_WHY], nsp[CLI_SAID], said[CLI_SAID];
+    sio_str json = packet->json;
 
-    if (socket->session.target->parser == CLI_MSGPACK)
-        said.n = 0;
-    snprintf(why, sizeof why, "namespace %.*s refused: %.*s",
-             (int)socket->session.target->nsp.n, socket->session.target->nsp.p,
-             (int)(said.n < 100 ? said.n : 100), said.n ? said.p : "");
+    if (target->parser == CLI_MSGPACK)
+        json.n = 0;
+    snprintf(why, sizeof why, "namespace %s refused: %s",
+             cli_said(nsp, target->nsp), cli_said(said, json));
     fail(socket, why);
 }
 

@@ -78,13 +78,13 @@ static void send_close(struct cli_ws *ws, unsigned code)
 
 static void closed_by_peer(struct cli_ws *ws, const struct ws_message *m)
 {
-    char why[CLI_WHY];
+    char why[CLI_WHY], said[CLI_SAID];
 
     if (ws->closing)
         return; /* the server ends the connection now, RFC 6455 7.1.1 */
     send_close(ws, m->code == WS_CLOSE_NO_STATUS ? WS_CLOSE_NORMAL : m->code);
-    snprintf(why, sizeof why, "closed by the server, code %u %.*s", m->code,
-             (int)m->n, (const char *)m->data);
+    snprintf(why, sizeof why, "closed by the server, code %u %s", m->code,
+             cli_said(said, (sio_str){ (const char *)m->data, m->n }));
     cli_wire_finish(&ws->wire, 1000);
     fail(ws, why);
 }
@@ -129,13 +129,16 @@ static void read_frames(struct cli_ws *ws, uint8_t *data, size_t n)
 /* --------------------------------------------------------------- handshake */
 
 static void refused(struct cli_ws *ws, const struct cli_reply *reply,
-                    sio_str body)
+                    char *rest, size_t n)
 {
-    char why[CLI_WHY];
+    char why[CLI_WHY], said[CLI_SAID];
+    sio_str body;
+    size_t used;
 
-    snprintf(why, sizeof why, "WebSocket refused with status %u %.*s",
-             reply->status, (int)(body.n < 100 ? body.n : 100),
-             body.n ? body.p : "");
+    if (cli_reply_body(reply, rest, n, true, &body, &used) != 1)
+        body = (sio_str){ rest, n };
+    snprintf(why, sizeof why, "WebSocket refused with status %u %s",
+             reply->status, cli_said(said, body));
     fail(ws, why);
 }
 
@@ -145,7 +148,7 @@ static void check_handshake(struct cli_ws *ws, const struct cli_reply *reply,
     char accept[WS_ACCEPT_LEN];
 
     if (reply->status != 101) {
-        refused(ws, reply, (sio_str){ (const char *)rest, n });
+        refused(ws, reply, (char *)rest, n);
         return;
     }
     ws_handshake_accept((sio_str){ ws->key, CLI_WS_KEY }, accept);

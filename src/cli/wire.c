@@ -109,3 +109,15 @@ void cli_wire_finish(struct cli_wire *wire, uint32_t linger_ms)
     wire->conn = NULL;
     cli_wire_close(wire);
 }
+
+const char *cli_said(char out[CLI_SAID], sio_str text)
+{
+    size_t n = text.n < CLI_SAID - 1 ? text.n : CLI_SAID - 1;
+
+    for (size_t i = 0; i < n; i++)
+        out[i] = (unsigned char)text.p[i] < ' ' ? ' ' : text.p[i];
+    while (n && out[n - 1] == ' ')
+        n--;
+    out[n] = 0;
+    return out;
+}

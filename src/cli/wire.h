@@ -45,6 +45,11 @@ int cli_wire_open(struct cli_wire *wire, struct net_loop *loop,
 /* At once, without a callback. Legal when it is down. */
 void cli_wire_close(struct cli_wire *wire);
 
+/* What a server says, in one line for a reason: control characters are blanks,
+ * CLI_SAID - 1 bytes at most. Returns `out`. */
+#define CLI_SAID 100
+const char *cli_said(char out[CLI_SAID], sio_str text);
+
 /* Write what waits, then end it; no callback either. */
 void cli_wire_finish(struct cli_wire *wire, uint32_t linger_ms);
 
