@@ -437,7 +437,11 @@ test("sio: help, version, and what is wrong with a command line", async () => {
   };
   assert.match((await run("--help")).stdout, /sio bench/);
   assert.match((await run("--version")).stdout, /^sio \d+\.\d+\.\d+\n$/);
-  assert.match((await run("bench", "--help")).stdout, /--in-flight N/);
+  const help = (await run("bench", "--help")).stdout;
+  const page = readFileSync(ROOT + "docs/SIO.md", "utf8");
+  const names = [...help.matchAll(/^ .{4} --([\w-]+)/gm)].map(([, name]) => name);
+  assert.ok(names.length > 25);
+  for (const name of names) if (name !== "help") assert.match(page, new RegExp(`\`--${name}[ \`]`));
   for (const args of [[], ["nothing"], ["bench"], ["bench", "h", "--nothing"], ["bench", "ftp://h"]]) {
     const { status, stdout, stderr } = await run(...args);
     assert.equal(status, 2, args.join(" "));
