@@ -8,9 +8,9 @@
  * offset, at the end: clients tell by it what they have, and Node's clients see
  * it as an argument, too.
  *
- * All of it is in this process's memory, and of one loop: a client that comes
- * back on another loop is a new one (SIO_RECOVERY_UNKNOWN_SESSION). See
- * docs/API.md for what is kept, how long, and what cannot be recovered.
+ * All of it is in this process's memory. With several loops a client may come
+ * back on another one: its handlers run there from then on. See docs/API.md for
+ * what is kept, how long, and what cannot be recovered.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -267,8 +267,6 @@ static const char *check_loops(const sio_options *o)
         return "loops: one on an event_base of the program's";
     if (o->generate_id)
         return "generate_id: with one loop only, since an id says which it is";
-    if (o->connection_state_recovery)
-        return "connection_state_recovery: with one loop only so far";
     return NULL;
 }
 

@@ -61,10 +61,8 @@ static void add_shard(sio_stats *out, const struct so_shard *shard)
     stats_add_engine(out, &shard->engine);
     out->sockets += shard->socket_count;
     out->pending_acks += shard->ack_count;
-    out->waiting_sessions += shard->recovery.session_count;
-    out->recovery_bytes += shard->recovery.bytes;
-    out->recoveries += shard->recovery.recovered;
-    out->recoveries_refused += shard->recovery.refused;
+    out->recoveries += shard->comebacks.recovered;
+    out->recoveries_refused += shard->comebacks.refused;
     out->events_in += shard->events_in;
     out->events_out += shard->events_out;
     out->volatile_dropped += shard->volatile_dropped;
@@ -102,8 +100,6 @@ void stats_add(sio_stats *out, const sio_stats *more)
     ADD(pending_acks)
     ADD(queued_bytes)
     ADD(unfinished_bytes)
-    ADD(waiting_sessions)
-    ADD(recovery_bytes)
     ADD(handshakes)
     ADD(websocket_handshakes)
     ADD(refused)
@@ -139,6 +135,8 @@ static void add_server(sio_stats *out, sio_server *server)
     pthread_mutex_lock(&server->dropped_lock);
     out->dropped = server->dropped;
     pthread_mutex_unlock(&server->dropped_lock);
+    out->waiting_sessions = server->hub.recovery.session_count;
+    out->recovery_bytes = server->hub.recovery.bytes;
     so_lock(&server->hub);
     out->dynamic_namespaces = server->hub.children;
     so_unlock(&server->hub);

@@ -62,31 +62,59 @@ void so_asker_over(struct so_asker *asker)
 
 /* ------------------------------------------------------------ executing -- */
 
-static int deliver_to_one(const struct so_request *q)
+/* From now on this loop has executed it, whatever came of `r` before. */
+static int record(struct so_part *part, const struct so_request *q,
+                  struct so_outcome *outcome, int r)
+{
+    if (q->recorded)
+        so_record_executed(part, q);
+    else if (r == SIO_OK && q->offset.p)
+        r = so_record(q, part->shard, &outcome->number);
+    return r;
+}
+
+static int deliver_to_one(struct so_part *part, const struct so_request *q,
+                          struct so_outcome *outcome)
 {
     sio_socket *socket = q->socket;
     int r = SIO_OK;
 
     if (so_is_seen(q))
         r = so_tell_outgoing(socket, q->message);
-    if (r == SIO_OK && q->offset.p)
-        r = so_record(socket->part, q->offset, q->packet, &q->options, socket);
-    if (r == SIO_OK && !(socket->resume && socket->resume->waiting))
+    r = record(part, q, outcome, r);
+    if (r == SIO_OK && !so_had_from_log(socket, q->number))
         so_socket_send(socket, q->packet, q->options.flags);
     return r;
 }
 
-static int deliver(struct so_part *part, const struct so_request *q)
+struct late_delivery {
+    struct so_part *part;
+    const struct so_request *request;
+};
+
+static void deliver_late(void *user, sio_socket *socket)
+{
+    const struct late_delivery *d = user;
+    const struct so_request *q = d->request;
+
+    if (!so_had_from_log(socket, q->number))
+        so_socket_deliver(d->part, socket, q->packet, q->options.flags);
+}
+
+static int deliver(struct so_part *part, const struct so_request *q,
+                   struct so_outcome *outcome)
 {
     int r = SIO_OK;
 
     if (q->socket)
-        return deliver_to_one(q);
+        return deliver_to_one(part, q, outcome);
     if (so_is_seen(q))
         r = so_tell_broadcast(part, &q->options, q->message);
-    if (r == SIO_OK && q->offset.p)
-        r = so_record(part, q->offset, q->packet, &q->options, NULL);
-    if (r == SIO_OK)
+    r = record(part, q, outcome, r);
+    if (r == SIO_OK && q->number && q->number <= part->shard->comebacks.late)
+        part->ops->select(part->adapter, &q->options, deliver_late,
+                          &(struct late_delivery){ part, q });
+    else if (r == SIO_OK)
         r = part->ops->broadcast(part->adapter, q->packet, &q->options);
     return r;
 }
@@ -97,7 +125,7 @@ int so_execute(struct so_part *part, const struct so_request *request,
     *outcome = (struct so_outcome){ .error = SIO_E_STATE };
     switch (request->deed) {
     case SO_DELIVER:
-        outcome->error = deliver(part, request);
+        outcome->error = deliver(part, request, outcome);
         break;
     case SO_ASK:
         outcome->error = so_execute_ask(part, request, outcome);
@@ -406,21 +434,45 @@ const struct so_request *so_posted_request(const struct so_posted *posted)
     return &posted->request;
 }
 
+/* Several loops: it is in the log before any of them can get it, and in the
+ * order of whoever sends it. On one loop it is recorded as it is executed. */
+static int record_once(const struct so_request *q, struct so_posted *posted,
+                       bool executed, uint64_t *number)
+{
+    int r = SIO_OK;
+
+    if (!q->offset.p || q->nsp->hub->shard_count == 1)
+        return SIO_OK;
+    if (!executed)
+        r = so_record(q, NULL, number);
+    if (posted) {
+        posted->request.recorded = true;
+        posted->request.number = *number;
+    }
+    return r;
+}
+
 int so_send(const struct so_request *request)
 {
     struct so_shard *here = so_here(request->nsp->hub);
     struct so_outcome outcome = { .error = SIO_OK };
+    const bool executes =
+        here && (!request->socket || request->socket->part->shard == here);
     struct so_posted *posted;
     int r;
 
     r = so_prepare(request, here, &posted);
-    if (r == SIO_OK && here &&
-        (!request->socket || request->socket->part->shard == here))
+    if (r == SIO_OK && executes)
         r = so_execute(so_part_of(request->nsp, here), request, &outcome);
     if (r == SIO_OK)
+        r = record_once(request, posted, executes, &outcome.number);
+    if (r == SIO_OK) {
         so_post(posted);
-    else
+    } else {
+        if (outcome.number)
+            so_record_undo(request);
         so_drop(posted);
+    }
     if (r == SIO_OK && so_goes_abroad(request) && !needs_abroad(request, here))
         so_cluster_send(request);
     return r;

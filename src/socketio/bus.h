@@ -52,7 +52,9 @@ struct so_request {
     sio_broadcast_options options; /* else those that match */
     /* DELIVER, ASK */
     sio_packet *packet;
-    sio_str offset;                   /* p NULL: it is not recorded */
+    sio_str offset;  /* p NULL: it is not recorded */
+    bool recorded;   /* it was, by whoever has sent it */
+    uint64_t number; /* as which entry; 0: nobody could have asked for it */
     const struct sp_message *message; /* for those who see what is emitted, and
                                          for other servers; NULL: nobody wants
                                          it */
@@ -76,8 +78,9 @@ struct so_request {
 
 struct so_outcome {
     int error;
-    int64_t count; /* ASK: how many were asked; SERVER_EMIT: have answered */
-    void *found;   /* FETCH: see fetch.c */
+    int64_t count;   /* ASK: how many were asked; SERVER_EMIT: have answered */
+    void *found;     /* FETCH: see fetch.c */
+    uint64_t number; /* DELIVER: as which entry it was recorded here */
 };
 
 /* A request on its way, with copies of what it borrows. */

@@ -72,8 +72,10 @@ static void let_in(sio_socket *socket)
         so_client_violation(client, "out of memory");
         return;
     }
-    if (!so_resume_end(socket)) {
-        so_client_violation(client, "recovered too late");
+    r = so_resume_end(socket);
+    if (r < 0) {
+        so_client_violation(client, r == SIO_E_NOMEM ? "out of memory"
+                                                     : "recovered too late");
         return;
     }
     socket->state = SO_CONNECTED;

@@ -34,7 +34,7 @@ static int shard_init(struct so_hub *hub, size_t index, struct net_loop *loop,
                          so_partial_timed_out);
     grow_init(&shard->scratch, hub->options.max_packet);
     sp_attachments_init(&shard->bin);
-    so_recovery_init(shard);
+    so_comebacks_init(shard);
     return SIO_OK;
 }
 
@@ -99,6 +99,7 @@ int so_hub_init(struct so_hub *hub, struct net_loop *const *loops, size_t count,
         r = net_random(hub->seed, sizeof hub->seed);
     if (r < 0)
         return r;
+    so_recovery_init(hub);
     map_init(&hub->namespaces, hub->seed);
     map_init(&hub->parents, hub->seed);
     r = init_shards(hub, loops, count, engine_options);
@@ -141,8 +142,10 @@ void so_hub_free(struct so_hub *hub)
 {
     for (size_t i = 0; i < hub->shard_count; i++)
         shard_free(&hub->shards[i]);
-    if (hub->shards)
+    if (hub->shards) {
         pthread_mutex_destroy(&hub->lock);
+        pthread_mutex_destroy(&hub->recovery.lock);
+    }
     free(hub->cluster);
     free(hub->shards);
 }

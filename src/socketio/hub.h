@@ -154,7 +154,6 @@ struct so_part {
     sio_adapter_host host;
     const sio_adapter_ops *ops; /* so_no_adapter: of a namespace without one */
     void *adapter;
-    struct so_log *log;         /* see recovery.h; NULL: none */
     atomic_size_t socket_count; /* connected */
     atomic_size_t members;      /* also those not let in yet */
 };
@@ -184,6 +183,7 @@ struct sio_namespace {
     sio_namespace *parent;      /* whose handlers count here, too; or NULL */
     struct list children;       /* of a parent; of a child: its node there */
     const struct so_rule *rule; /* of a parent */
+    struct so_log *log;         /* see recovery.h; NULL: none */
     atomic_size_t members;      /* sockets, also those not let in yet */
     _Atomic(struct so_events *) events; /* handlers.c */
     struct so_handlers on_connection, on_disconnecting, on_disconnect,
@@ -295,12 +295,23 @@ struct sio_event {
     struct so_cursor cursor;
 };
 
-/* What a loop keeps for those who come back: see recovery.h. */
+/* What is kept for those who come back: see recovery.h. */
 struct so_recovery {
+    pthread_mutex_t lock; /* of this and all logs, when there are several loops;
+                             nothing of the program's runs while it is held */
     struct list entries, sessions; /* of all namespaces, the oldest first */
+    struct list *open; /* the first entry that some loop may not have executed
+                          yet, or `entries`: there is none */
     atomic_size_t session_count, bytes;
-    uint64_t numbers;       /* entries so far */
+    uint64_t numbers; /* entries so far */
+};
+
+/* What each loop has of that. */
+struct so_comebacks {
     struct net_alarm alarm; /* something is too old */
+    uint64_t executed;      /* entries so far, here */
+    uint64_t late; /* up to this number, some socket here had them from the log
+                      when it came back */
     _Atomic(uint64_t) recovered, refused;
 };
 
@@ -325,7 +336,7 @@ struct so_shard {
     /* While the sockets of a client learn that its session is over. */
     const struct so_client *leaving;
     const char *leaving_detail;
-    struct so_recovery recovery;
+    struct so_comebacks comebacks;
     uint32_t id_counter;
     /* For SO_COUNT(). */
     atomic_size_t client_count, socket_count, ack_count;
@@ -352,7 +363,8 @@ struct so_hub {
     struct so_handlers on_namespace;
     uint64_t seed[2];
     _Atomic(uint64_t) last_offset; /* see so_offset() */
-    struct so_shard *shards;       /* one per loop */
+    struct so_recovery recovery;
+    struct so_shard *shards; /* one per loop */
     size_t shard_count;
     struct so_cluster *cluster; /* NULL: it is the only server */
     void (*log)(void *self, sio_log_level level, const char *message);

@@ -104,7 +104,6 @@ sio_namespace *so_namespace_new(struct so_hub *hub, sio_str name)
 /* Nobody has joined it. */
 static void close_part(struct so_part *part)
 {
-    so_log_close(part);
     if (part->adapter)
         part->ops->close(part->adapter);
     part->ops = &so_no_adapter;
@@ -119,7 +118,7 @@ static int open_part(struct so_part *part)
     if (!part->adapter)
         return SIO_E_NOMEM;
     part->ops = ops;
-    return so_log_open(part);
+    return SIO_OK;
 }
 
 static void close_parts(sio_namespace *nsp)
@@ -137,10 +136,13 @@ int so_namespace_open(sio_namespace *nsp, enum so_kind kind)
     for (size_t i = 0; r == SIO_OK && i < hub->shard_count; i++)
         if (kind != SO_PARENT)
             r = open_part(&nsp->parts[i]);
+    if (r == SIO_OK && kind != SO_PARENT)
+        r = so_log_open(nsp);
     if (r == SIO_OK)
         r = map_add(names, &nsp->node, map_key(&nsp->node));
     if (r < 0) {
         close_parts(nsp);
+        so_log_close(nsp);
         return r;
     }
     nsp->kind = kind;
@@ -176,8 +178,10 @@ static void visit_part(struct so_tour *tour, struct so_shard *shard)
     sio_namespace *nsp = container_of(tour, sio_namespace, tour);
 
     close_part(so_part_of(nsp, shard));
-    if (shard->index == 0)
+    if (shard->index == 0) {
+        so_log_close(nsp);
         so_cluster_closed(nsp);
+    }
 }
 
 static void last_unref(struct so_tour *tour)

@@ -46,24 +46,48 @@ bool sio_recovered(const sio_socket *socket)
 
 /* -------------------------------------------------------------- dropping -- */
 
+/* The program's free_fn may run within. */
 static void session_free(struct so_session *s)
 {
     sio_release(s->socket);
     free(s);
 }
 
+void so_sessions_free(struct so_session *dropped)
+{
+    while (dropped) {
+        struct so_session *next = dropped->next;
+
+        session_free(dropped);
+        dropped = next;
+    }
+}
+
+static void session_push(struct so_session **dropped, struct so_session *s)
+{
+    s->next = *dropped;
+    *dropped = s;
+}
+
 /* Nobody finds it any more. */
-static void session_take(struct so_shard *shard, struct so_session *s)
+static void session_take(struct so_hub *hub, struct so_session *s)
 {
     map_remove(&s->log->sessions, &s->node);
     list_remove(&s->age);
-    shard->recovery.bytes -= s->bytes;
-    shard->recovery.session_count--;
+    hub->recovery.bytes -= s->bytes;
+    hub->recovery.session_count--;
 }
 
-static struct so_session *oldest_session(const struct so_shard *shard)
+static void session_drop(struct so_hub *hub, struct so_session *s,
+                         struct so_session **dropped)
 {
-    const struct list *sessions = &shard->recovery.sessions;
+    session_take(hub, s);
+    session_push(dropped, s);
+}
+
+static struct so_session *oldest_session(const struct so_hub *hub)
+{
+    const struct list *sessions = &hub->recovery.sessions;
 
     return list_empty(sessions)
                ? NULL
@@ -71,23 +95,21 @@ static struct so_session *oldest_session(const struct so_shard *shard)
 }
 
 /* Entry or session, whichever is older. */
-static void drop_oldest(struct so_shard *shard)
+static bool drop_oldest(struct so_hub *hub, struct so_session **dropped)
 {
-    struct so_session *s = oldest_session(shard);
+    struct so_session *s = oldest_session(hub);
 
-    if (s && s->left_ms <= so_log_oldest_ms(shard)) {
-        session_take(shard, s);
-        session_free(s);
-    } else {
-        so_log_drop_oldest(shard);
-    }
+    if (!s || s->left_ms > so_log_oldest_ms(hub))
+        return so_log_drop_oldest(hub);
+    session_drop(hub, s, dropped);
+    return true;
 }
 
 /* When the oldest entry or session came; UINT64_MAX: there is none. */
-static uint64_t oldest_ms(const struct so_shard *shard)
+static uint64_t oldest_ms(const struct so_hub *hub)
 {
-    const struct so_session *s = oldest_session(shard);
-    uint64_t ms = so_log_oldest_ms(shard);
+    const struct so_session *s = oldest_session(hub);
+    uint64_t ms = so_log_oldest_ms(hub);
 
     return s && s->left_ms < ms ? s->left_ms : ms;
 }
@@ -96,85 +118,129 @@ static uint64_t oldest_ms(const struct so_shard *shard)
 static void wait_for_oldest(struct so_shard *shard)
 {
     const uint32_t keep = shard->hub->options.recovery_ms;
-    struct so_recovery *r = &shard->recovery;
+    struct net_alarm *alarm = &shard->comebacks.alarm;
     const uint64_t least = keep / SWEEPS + 1, now = shard->loop->now_ms;
-    const uint64_t oldest = oldest_ms(shard);
+    const uint64_t oldest = oldest_ms(shard->hub);
     uint64_t wait;
 
     if (oldest == UINT64_MAX) {
-        net_alarm_stop(shard->loop, &r->alarm);
+        net_alarm_stop(shard->loop, alarm);
         return;
     }
-    if (r->alarm.slot)
+    if (alarm->slot)
         return;
     wait = oldest + keep >= now ? oldest + keep - now + 1 : 0;
-    (void)net_alarm_start(shard->loop, &r->alarm, wait > least ? wait : least);
+    (void)net_alarm_start(shard->loop, alarm, wait > least ? wait : least);
 }
 
-void so_recovery_trim(struct so_shard *shard)
+/* The clocks of two loops are not read at the same time: `then` may be later.
+ */
+static bool is_over(const struct so_hub *hub, uint64_t then, uint64_t now)
 {
-    const struct so_options *o = &shard->hub->options;
-    uint64_t now = shard->loop->now_ms;
+    return now > then && now - then > hub->options.recovery_ms;
+}
 
-    while (oldest_ms(shard) != UINT64_MAX &&
-           (shard->recovery.bytes > o->recovery_bytes ||
-            now - oldest_ms(shard) > o->recovery_ms))
-        drop_oldest(shard);
-    wait_for_oldest(shard);
+void so_recovery_trim(struct so_hub *hub, struct so_shard *here, uint64_t now,
+                      struct so_session **dropped)
+{
+    uint64_t oldest;
+
+    while ((oldest = oldest_ms(hub)) != UINT64_MAX &&
+           (hub->recovery.bytes > hub->options.recovery_bytes ||
+            is_over(hub, oldest, now)))
+        if (!drop_oldest(hub, dropped))
+            break;
+    if (here)
+        wait_for_oldest(here);
 }
 
 static void on_alarm(struct net_alarm *alarm)
 {
-    so_recovery_trim(container_of(alarm, struct so_shard, recovery.alarm));
+    struct so_shard *shard =
+        container_of(alarm, struct so_shard, comebacks.alarm);
+    struct so_session *dropped = NULL;
+
+    so_recovery_lock(shard->hub);
+    so_recovery_trim(shard->hub, shard, shard->loop->now_ms, &dropped);
+    so_recovery_unlock(shard->hub);
+    so_sessions_free(dropped);
 }
 
-void so_recovery_init(struct so_shard *shard)
+/* ------------------------------------------------------ beginning and end --
+ */
+
+void so_recovery_init(struct so_hub *hub)
 {
-    list_init(&shard->recovery.entries);
-    list_init(&shard->recovery.sessions);
-    net_alarm_init(&shard->recovery.alarm, on_alarm);
+    struct so_recovery *r = &hub->recovery;
+
+    pthread_mutex_init(&r->lock, NULL);
+    list_init(&r->entries);
+    list_init(&r->sessions);
+    r->open = &r->entries;
+}
+
+void so_comebacks_init(struct so_shard *shard)
+{
+    net_alarm_init(&shard->comebacks.alarm, on_alarm);
+}
+
+static void empty(struct so_hub *hub, struct so_log *log,
+                  struct so_session **dropped)
+{
+    struct map_node *node;
+
+    while ((node = map_first(&log->sessions)))
+        session_drop(hub, container_of(node, struct so_session, node), dropped);
+    so_log_empty(hub, log);
 }
 
 void so_recovery_clear(struct so_shard *shard)
 {
-    while (oldest_ms(shard) != UINT64_MAX)
-        drop_oldest(shard);
-    wait_for_oldest(shard);
+    struct so_hub *hub = shard->hub;
+    struct so_session *s, *dropped = NULL;
+
+    so_recovery_lock(hub);
+    while ((s = oldest_session(hub)))
+        session_drop(hub, s, &dropped);
+    so_log_clear(hub);
+    so_recovery_unlock(hub);
+    net_alarm_stop(shard->loop, &shard->comebacks.alarm);
+    so_sessions_free(dropped);
 }
 
-int so_log_open(struct so_part *part)
+int so_log_open(sio_namespace *nsp)
 {
+    struct so_hub *hub = nsp->hub;
     struct so_log *log;
 
-    if (!so_recovers(part->nsp->hub))
+    if (!so_recovers(hub))
         return SIO_OK;
     log = calloc(1, sizeof *log);
     if (!log)
         return SIO_E_NOMEM;
     list_init(&log->entries);
-    map_init(&log->by_offset, part->nsp->hub->seed);
-    map_init(&log->sessions, part->nsp->hub->seed);
-    part->log = log;
+    map_init(&log->by_offset, hub->seed);
+    map_init(&log->sessions, hub->seed);
+    nsp->log = log;
     return SIO_OK;
 }
 
 /* A namespace goes, rarely, and what is left of its log among all others'. */
-void so_log_close(struct so_part *part)
+void so_log_close(sio_namespace *nsp)
 {
-    struct so_log *log = part->log;
-    struct map_node *node;
+    struct so_hub *hub = nsp->hub;
+    struct so_session *dropped = NULL;
+    struct so_log *log;
 
-    if (!log)
+    if (!so_recovers(hub))
         return;
-    while ((node = map_first(&log->sessions))) {
-        struct so_session *s = container_of(node, struct so_session, node);
-
-        session_take(part->shard, s);
-        session_free(s);
-    }
-    so_log_empty(part->shard, log);
-    wait_for_oldest(part->shard);
-    part->log = NULL;
+    so_recovery_lock(hub);
+    log = nsp->log;
+    nsp->log = NULL;
+    if (log)
+        empty(hub, log, &dropped);
+    so_recovery_unlock(hub);
+    so_sessions_free(dropped);
     free(log);
 }
 
@@ -236,6 +302,9 @@ static struct so_session *session_new(sio_socket *socket)
     sio_each_room(socket, add_room, &rooms);
     memcpy(s->pid, socket->resume->pid, sizeof s->pid);
     memcpy(s->sid, socket->id, sizeof s->sid);
+    s->has = socket->resume->has;
+    s->sent = socket->resume->sent;
+    s->loop = socket->part->shard->index;
     if (socket->free_data) {
         s->socket = sio_retain(socket);
         s->bytes += sizeof *socket + socket->auth_len;
@@ -243,28 +312,33 @@ static struct so_session *session_new(sio_socket *socket)
     return s;
 }
 
-void so_save(sio_socket *socket, const char *reason)
+struct so_session *so_session_new(sio_socket *socket, const char *reason)
 {
-    struct so_part *part = socket->part;
-    struct so_recovery *r = &part->shard->recovery;
-    struct so_session *s;
+    return socket->resume && may_come_back(reason) ? session_new(socket) : NULL;
+}
 
-    if (!socket->resume || !part->log || !may_come_back(reason))
-        return;
-    s = session_new(socket);
-    if (!s)
-        return;
-    if (map_add(&part->log->sessions, &s->node,
-                (sio_str){ s->pid, SO_ID_LEN }) < 0) {
-        session_free(s);
-        return;
-    }
-    s->log = part->log;
+/* The program has heard that it is gone, so that it hears that it is back
+ * later, on whichever loop. */
+void so_session_keep(struct so_part *part, struct so_session *s)
+{
+    struct so_hub *hub = part->nsp->hub;
+    struct so_recovery *r = &hub->recovery;
+    struct so_session *dropped = NULL;
+
+    so_recovery_lock(hub);
+    s->log = part->nsp->log;
     s->left_ms = part->shard->loop->now_ms;
-    list_append(&r->sessions, &s->age);
-    r->bytes += s->bytes;
-    r->session_count++;
-    so_recovery_trim(part->shard);
+    if (!s->log || map_add(&s->log->sessions, &s->node,
+                           (sio_str){ s->pid, SO_ID_LEN }) < 0) {
+        session_push(&dropped, s);
+    } else {
+        list_append(&r->sessions, &s->age);
+        r->bytes += s->bytes;
+        r->session_count++;
+        so_recovery_trim(hub, part->shard, s->left_ms, &dropped);
+    }
+    so_recovery_unlock(hub);
+    so_sessions_free(dropped);
 }
 
 /* --------------------------------------------------------------- resuming --
@@ -289,32 +363,49 @@ static bool auth_text(const sio_socket *socket, const char *key, char *out,
     return true;
 }
 
-static sio_recovery find(sio_socket *socket, const char *pid,
-                         const char *offset)
+/* The session is the socket's then, whether or not the offset is good. */
+static sio_recovery take_session(sio_socket *socket, const char *pid,
+                                 const char *offset)
 {
     struct so_shard *shard = socket->part->shard;
-    struct so_log *log = socket->part->log;
+    struct so_log *log = socket->part->nsp->log;
     struct map_node *node = log ? map_find(&log->sessions, str_of(pid)) : NULL;
-    struct so_session *s;
+    struct so_resume *r = socket->resume;
 
     if (!node)
         return SIO_RECOVERY_UNKNOWN_SESSION;
-    s = container_of(node, struct so_session, node);
-    if (shard->loop->now_ms - s->left_ms > shard->hub->options.recovery_ms)
-        return SIO_RECOVERY_TOO_LATE; /* the sweep comes for it */
-    session_take(shard, s);
-    socket->resume->seen = so_log_find(log, str_of(offset));
-    if (!socket->resume->seen) {
-        session_free(s);
-        return SIO_RECOVERY_UNKNOWN_OFFSET;
+    r->session = container_of(node, struct so_session, node);
+    if (is_over(shard->hub, r->session->left_ms, shard->loop->now_ms)) {
+        r->session = NULL; /* the sweep comes for it */
+        return SIO_RECOVERY_TOO_LATE;
     }
-    socket->resume->session = s;
-    return SIO_RECOVERED;
+    session_take(shard->hub, r->session);
+    return so_log_find(log, str_of(offset), r->session, &r->has)
+               ? SIO_RECOVERED
+               : SIO_RECOVERY_UNKNOWN_OFFSET;
+}
+
+static sio_recovery find(sio_socket *socket, const char *pid,
+                         const char *offset)
+{
+    struct so_hub *hub = socket->part->nsp->hub;
+    struct so_resume *r = socket->resume;
+    sio_recovery result;
+
+    so_recovery_lock(hub);
+    result = take_session(socket, pid, offset);
+    so_recovery_unlock(hub);
+    if (r->session && result != SIO_RECOVERED) {
+        session_free(r->session);
+        r->session = NULL;
+        r->has = (struct so_has){ 0 };
+    }
+    return result;
 }
 
 static void count(struct so_client *client, const sio_socket *socket)
 {
-    struct so_recovery *r = &client->shard->recovery;
+    struct so_comebacks *r = &client->shard->comebacks;
     char address[NET_ADDRESS_TEXT];
 
     if (sio_recovered(socket)) {
@@ -387,14 +478,14 @@ int so_resume_rooms(sio_socket *socket)
     return r;
 }
 
-bool so_resume_end(sio_socket *socket)
+int so_resume_end(sio_socket *socket)
 {
     struct so_resume *r = socket->resume;
 
     if (!r || !r->waiting)
-        return true;
+        return SIO_OK;
     r->waiting = false;
-    return so_log_replay(socket, r->seen);
+    return so_log_replay(socket);
 }
 
 void so_resume_free(sio_socket *socket)

@@ -2,14 +2,24 @@
  * recovery.h -- connection state recovery in memory: <sio/recovery.h>.
  *
  *   emit.c     --> so_record()   the log: what was sent, to whom
- *   socket.c   --> so_save()     a session: who left, to come back
+ *   socket.c   --> so_session_*  a session: who left, to come back
  *   connect.c  --> so_resume_*() the session again, and what it has missed
  *
- * A log is that of a namespace on a loop, in the order in which events were
- * delivered there, which need not be that of their offsets. Entries and
- * sessions of all namespaces are dropped the oldest first, when their time is
- * over or the shard has too many bytes of them. recovery_log.c has the log,
- * recovery.c the sessions.
+ * A log is that of a namespace; entries are numbered in the order in which they
+ * were recorded, which need not be that of their offsets. Entries and sessions
+ * of all namespaces are dropped the oldest first, when their time is over or
+ * there are too many bytes of them. recovery_log.c has the log, recovery.c the
+ * sessions.
+ *
+ * With several loops an event is recorded once, by whoever sends it, before any
+ * loop is asked to deliver it. So an event of the log may still be on its way
+ * to some loops, and each loop delivers in an order of its own. What a client
+ * has follows from the last event it has got (struct so_has), and nothing is
+ * sent to it twice or never (docs/decisions/0022):
+ *
+ *   comes back on a loop   is sent all entries that it has not, in the order of
+ *                          their numbers; the last number is resume->sent
+ *   from then on           is sent what its loop executes with higher numbers
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,17 +32,28 @@
 
 #define SO_OFFSET_MAX 24 /* characters: 11 of ms, ".", 11 of a counter */
 
+struct so_request;
+
+/* The entries that a client has, or that were none of its business: those with
+ * numbers below `below`, and those that `loop` had executed as its `there`-th
+ * or earlier. */
+struct so_has {
+    uint64_t below, there;
+    size_t loop;
+};
+
 /* What a socket has when its server recovers connections. */
 struct so_resume {
     char pid[SO_ID_LEN + 1]; /* secret: whoever has it can be this socket */
     sio_recovery result;
     /* RECOVERED, but not let in yet: what it has missed is sent then. */
     bool waiting;
-    uint64_t seen; /* number of the last entry that its client has */
+    struct so_has has;          /* when it came; of one that is new: nothing */
+    uint64_t sent;              /* up to this number, from the log; or 0 */
     struct so_session *session; /* until its rooms have been joined */
 };
 
-/* Of a namespace on one loop. */
+/* Of a namespace. */
 struct so_log {
     struct list entries; /* the oldest first */
     struct map by_offset, sessions;
@@ -42,41 +63,21 @@ struct so_log {
 /* A socket that left, to come back. */
 struct so_session {
     struct map_node node; /* in log->sessions, by pid */
-    struct list age;      /* in recovery->sessions */
+    union {
+        struct list age;         /* in recovery->sessions */
+        struct so_session *next; /* that was dropped with it */
+    };
     struct so_log *log;
     uint64_t left_ms;
     size_t bytes;
+    struct so_has has;  /* its socket's, */
+    uint64_t sent;      /* likewise, */
+    size_t loop;        /* and the loop where that was */
     sio_socket *socket; /* the one that left, for its data; NULL: had none */
     size_t room_count, data_len;
     char pid[SO_ID_LEN + 1], sid[SO_ID_LEN + 1];
     char text[]; /* data as JSON, then each room with its NUL */
 };
-
-void so_recovery_init(struct so_shard *shard);
-/* Forget everything. */
-void so_recovery_clear(struct so_shard *shard);
-/* Drop the oldest, as long as there is too much. */
-void so_recovery_trim(struct so_shard *shard);
-
-/* --- recovery_log.c --- */
-
-/* An event's offset, into out[SO_OFFSET_MAX + 1]. Any thread. */
-sio_str so_offset(struct so_hub *hub, char *out);
-
-/* The event was sent to one socket (`direct`) or to those of `o`. It is in the
- * log unless nobody could ever ask for it. SIO_OK or SIO_E_NOMEM. */
-int so_record(struct so_part *part, sio_str offset, sio_packet *packet,
-              const sio_broadcast_options *o, const sio_socket *direct);
-/* The number of the entry with that offset; 0: none. */
-uint64_t so_log_find(const struct so_log *log, sio_str offset);
-/* Send what this one has missed since entry `seen`. False: some of it is gone.
- */
-bool so_log_replay(sio_socket *socket, uint64_t seen);
-void so_log_drop_oldest(struct so_shard *shard);
-void so_log_empty(struct so_shard *shard, struct so_log *log);
-uint64_t so_log_oldest_ms(const struct so_shard *shard);
-
-/* --- recovery.c --- */
 
 static inline bool so_recovers(const struct so_hub *hub)
 {
@@ -89,19 +90,90 @@ static inline bool so_records(const struct so_hub *hub, unsigned flags)
     return so_recovers(hub) && !(flags & SIO_FLAG_VOLATILE);
 }
 
-int so_log_open(struct so_part *part);
-void so_log_close(struct so_part *part);
+static inline void so_recovery_lock(struct so_hub *hub)
+{
+    if (hub->shard_count > 1)
+        pthread_mutex_lock(&hub->recovery.lock);
+}
 
-/* The socket is leaving, for that reason: can it come back? */
-void so_save(sio_socket *socket, const char *reason);
+static inline void so_recovery_unlock(struct so_hub *hub)
+{
+    if (hub->shard_count > 1)
+        pthread_mutex_unlock(&hub->recovery.lock);
+}
+
+/* --- recovery_log.c: the log --- */
+
+/* An event's offset, into out[SO_OFFSET_MAX + 1]. Any thread. */
+sio_str so_offset(struct so_hub *hub, char *out);
+
+/* The event is sent, to one socket or to those that match, and `here`, the
+ * caller's loop, executes it now (NULL: the caller has no loop, or another one
+ * does). Its number into *number; 0: nobody could ever ask for it. SIO_OK or
+ * SIO_E_NOMEM. */
+int so_record(const struct so_request *request, struct so_shard *here,
+              uint64_t *number);
+/* This loop executes now what another thread has recorded. */
+void so_record_executed(struct so_part *part, const struct so_request *request);
+/* What was recorded is not sent to other loops after all. */
+void so_record_undo(const struct so_request *request);
+
+/* Is it, or will it be, sent entry `number` from the log? */
+static inline bool so_had_from_log(const sio_socket *socket, uint64_t number)
+{
+    const struct so_resume *r = socket->resume;
+
+    return r && (r->waiting || (number && number <= r->sent));
+}
+
+/* What the client of a session has whose last event is that of `offset`. False:
+ * it is not known, or what it misses is not all there. The caller has the lock.
+ */
+bool so_log_find(const struct so_log *log, sio_str offset,
+                 const struct so_session *session, struct so_has *has);
+/* Send what this one misses. SIO_OK; SIO_E_STATE: some of it is gone;
+ * SIO_E_NOMEM. */
+int so_log_replay(sio_socket *socket);
+
+/* The caller has the lock of the following. False: the oldest entry cannot be
+ * dropped yet. */
+bool so_log_drop_oldest(struct so_hub *hub);
+void so_log_empty(struct so_hub *hub, struct so_log *log);
+void so_log_clear(struct so_hub *hub); /* all logs */
+/* When it was recorded; UINT64_MAX: there is none. */
+uint64_t so_log_oldest_ms(const struct so_hub *hub);
+
+/* --- recovery.c: sessions, and all of it --- */
+
+void so_recovery_init(struct so_hub *hub);
+void so_comebacks_init(struct so_shard *shard);
+/* Forget everything. On the loop. */
+void so_recovery_clear(struct so_shard *shard);
+/* Drop the oldest, as long as there is too much; those sessions go to
+ * `dropped`, for so_sessions_free(). The caller, whose loop `here` is (NULL:
+ * none), has the lock. */
+void so_recovery_trim(struct so_hub *hub, struct so_shard *here, uint64_t now,
+                      struct so_session **dropped);
+/* Without the lock. */
+void so_sessions_free(struct so_session *dropped);
+
+int so_log_open(sio_namespace *nsp);
+/* On the first loop, or when nobody else knows of the namespace. */
+void so_log_close(sio_namespace *nsp);
+
+/* The socket is leaving, for that reason: NULL when it cannot come back. */
+struct so_session *so_session_new(sio_socket *socket, const char *reason);
+/* It has left, and may come back from now on. */
+void so_session_keep(struct so_part *part, struct so_session *session);
 
 /* A new socket: does its client say that it was here before? Its id is set
  * then. SIO_OK, SIO_E_NOMEM, SIO_E_SYS. */
 int so_resume_begin(sio_socket *socket);
 /* Its rooms and data are back. SIO_OK or SIO_E_NOMEM. */
 int so_resume_rooms(sio_socket *socket);
-/* It is let in: what it has missed. False: too late. */
-bool so_resume_end(sio_socket *socket);
+/* It is let in: what it has missed. SIO_OK; SIO_E_STATE: too late; SIO_E_NOMEM.
+ */
+int so_resume_end(sio_socket *socket);
 void so_resume_free(sio_socket *socket);
 
 #endif

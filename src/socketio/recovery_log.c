@@ -2,32 +2,48 @@
  * recovery_log.c -- the events that were sent, for those who come back: see
  * recovery.h.
  *
- *   shard->recovery.entries   all of the loop, the oldest first: what is
- *                             dropped, whose time is over
- *   log->entries              those of one namespace, in the same order
- *   log->by_offset            where a client that comes back goes on
+ *   hub->recovery.entries   all of the server, the oldest first: what is
+ *                           dropped, whose time is over
+ *   log->entries            those of one namespace, in the same order
+ *   log->by_offset          where a client that comes back goes on
+ *
+ * With several loops an entry also has its place in the order of each of them.
+ * An event that was recorded before another one, and was executed after it on
+ * some loop, was still open there when that one was recorded: so whoever has an
+ * entry of a loop has all that is older than the first one that was open then
+ * (`below`), and of the rest what the loop had executed before.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "src/socketio/recovery.h"
 
 #include "src/engine/packet.h"
+#include "src/socketio/bus.h"
 
 #include <stdlib.h>
 
 #define STAMP_BITS 12 /* of the counter in an offset */
 
+/* Of an entry, when there are several loops. */
+struct places {
+    uint64_t below; /* the first number that was open, or that behind its own */
+    size_t open;    /* loops that are still to execute it */
+    uint64_t at[];  /* of each loop: as the how many-th it has; 0: not yet */
+};
+
 struct entry {
     struct map_node node; /* in log->by_offset */
     struct list in_log, age;
-    struct so_log *log;
+    struct so_log *log; /* NULL: it was dropped, and has readers */
     sio_packet *packet;
+    struct places *places; /* NULL: there is one loop */
     uint64_t number, sent_ms;
     size_t bytes;
     unsigned flags;
-    bool direct; /* names[0] is the id of the one that it was sent to */
+    unsigned readers : 31; /* that use it without the lock */
+    unsigned direct : 1; /* names[0] is the id of the one that it was sent to */
     size_t room_count, name_count; /* rooms, then exceptions */
-    sio_str names[];               /* they, and the offset, stand behind */
+    sio_str names[];               /* they, places and texts stand behind */
 };
 
 /* --------------------------------------------------------------- offsets -- */
@@ -107,11 +123,21 @@ static sio_str put(char **at, sio_str s)
     return copy;
 }
 
-static struct entry *entry_new(sio_str offset, const sio_broadcast_options *o)
+static size_t places_bytes(const struct so_hub *hub)
+{
+    return hub->shard_count > 1
+               ? sizeof(struct places) + hub->shard_count * sizeof(uint64_t)
+               : 0;
+}
+
+static struct entry *entry_new(const struct so_hub *hub, sio_str offset,
+                               const sio_broadcast_options *o)
 {
     const size_t count = o->room_count + o->except_count;
+    const size_t places = places_bytes(hub);
     const size_t bytes = sizeof(struct entry) + count * sizeof(sio_str) +
-                         offset.n + names_len(o->rooms, o->room_count) +
+                         places + offset.n +
+                         names_len(o->rooms, o->room_count) +
                          names_len(o->except, o->except_count);
     struct entry *e = calloc(1, bytes);
     char *at;
@@ -123,6 +149,9 @@ static struct entry *entry_new(sio_str offset, const sio_broadcast_options *o)
     e->room_count = o->room_count;
     e->name_count = count;
     at = (char *)&e->names[count];
+    if (places)
+        e->places = (struct places *)(void *)at;
+    at += places;
     for (size_t i = 0; i < count; i++)
         e->names[i] =
             put(&at,
@@ -131,94 +160,259 @@ static struct entry *entry_new(sio_str offset, const sio_broadcast_options *o)
     return e;
 }
 
-static int add_entry(struct so_part *part, struct entry *e)
+static void entry_free(struct entry *e)
 {
-    struct so_recovery *r = &part->shard->recovery;
-    int error = map_add(&part->log->by_offset, &e->node, map_key(&e->node));
+    eng_packet_unref(e->packet);
+    free(e);
+}
+
+static struct entry *entry_of(const struct so_request *q,
+                              const struct so_hub *hub)
+{
+    const sio_socket *to = q->socket;
+    sio_str id;
+    struct entry *e;
+
+    if (to) {
+        id = (sio_str){ to->id, to->id_len };
+        e = entry_new(hub, q->offset,
+                      &(sio_broadcast_options){ .rooms = &id,
+                                                .room_count = 1,
+                                                .flags = q->options.flags });
+    } else {
+        e = entry_new(hub, q->offset, &q->options);
+    }
+    if (!e)
+        return NULL;
+    e->direct = to != NULL;
+    e->packet = eng_packet_ref(q->packet);
+    e->bytes += packet_bytes(q->packet);
+    return e;
+}
+
+static struct entry *by_age(struct list *age)
+{
+    return container_of(age, struct entry, age);
+}
+
+static bool is_open(const struct entry *e)
+{
+    return e->places && e->places->open;
+}
+
+/* The entry is the next one; `here` executes it now. */
+static void note_places(struct so_hub *hub, struct entry *e, bool direct,
+                        struct so_shard *here)
+{
+    struct so_recovery *r = &hub->recovery;
+
+    while (r->open != &r->entries && !is_open(by_age(r->open)))
+        r->open = r->open->next;
+    e->places->below =
+        r->open == &r->entries ? e->number + 1 : by_age(r->open)->number;
+    e->places->open = (direct ? 1 : hub->shard_count) - (here != NULL);
+    if (here)
+        e->places->at[here->index] = ++here->comebacks.executed;
+    if (r->open == &r->entries)
+        r->open = &e->age;
+}
+
+static int add_entry(struct so_hub *hub, struct so_log *log, struct entry *e,
+                     struct so_shard *here, uint64_t now)
+{
+    struct so_recovery *r = &hub->recovery;
+    int error = map_add(&log->by_offset, &e->node, map_key(&e->node));
 
     if (error < 0)
         return error;
-    e->log = part->log;
-    e->sent_ms = part->shard->loop->now_ms;
+    e->log = log;
+    e->sent_ms = now;
+    if (!list_empty(&r->entries) && by_age(r->entries.prev)->sent_ms > now)
+        e->sent_ms =
+            by_age(r->entries.prev)->sent_ms; /* another loop's clock */
     e->number = ++r->numbers;
-    list_append(&part->log->entries, &e->in_log);
+    if (e->places)
+        note_places(hub, e, e->direct, here);
+    list_append(&log->entries, &e->in_log);
     list_append(&r->entries, &e->age);
     r->bytes += e->bytes;
-    so_recovery_trim(part->shard);
     return SIO_OK;
 }
 
-int so_record(struct so_part *part, sio_str offset, sio_packet *packet,
-              const sio_broadcast_options *o, const sio_socket *direct)
+/* Is there nobody who could ever ask? Whoever comes back is a member before its
+ * session is taken, whoever goes one until its session is there. */
+static bool is_pointless(const sio_namespace *nsp)
 {
-    sio_str id;
-    struct entry *e;
-    int r;
+    return !nsp->log ||
+           (nsp->members == 0 && map_count(&nsp->log->sessions) == 0);
+}
 
-    if (!part->log ||
-        (part->nsp->members == 0 && map_count(&part->log->sessions) == 0))
+static uint64_t time_of(const struct so_hub *hub, const struct so_shard *here)
+{
+    const struct net_loop *loop = hub->shards->loop;
+
+    return here ? here->loop->now_ms : loop->clock(loop->clock_self);
+}
+
+int so_record(const struct so_request *q, struct so_shard *here,
+              uint64_t *number)
+{
+    sio_namespace *nsp = q->nsp;
+    struct so_hub *hub = nsp->hub;
+    uint64_t now = time_of(hub, here);
+    struct so_session *dropped = NULL;
+    struct entry *e;
+    int r = SIO_OK;
+
+    if (hub->shard_count == 1 && is_pointless(nsp))
         return SIO_OK;
-    if (direct) {
-        id = (sio_str){ direct->id, direct->id_len };
-        e = entry_new(offset, &(sio_broadcast_options){ .rooms = &id,
-                                                        .room_count = 1,
-                                                        .flags = o->flags });
-    } else {
-        e = entry_new(offset, o);
-    }
+    e = entry_of(q, hub);
     if (!e)
         return SIO_E_NOMEM;
-    e->direct = direct != NULL;
-    e->packet = eng_packet_ref(packet);
-    e->bytes += packet_bytes(packet);
-    r = add_entry(part, e);
-    if (r < 0) {
-        eng_packet_unref(e->packet);
-        free(e);
+    so_recovery_lock(hub);
+    if (!is_pointless(nsp)) {
+        r = add_entry(hub, nsp->log, e, here, now);
+        if (r == SIO_OK) {
+            *number = e->number;
+            e = NULL;
+            so_recovery_trim(hub, here, now, &dropped);
+        }
     }
+    so_recovery_unlock(hub);
+    if (e)
+        entry_free(e);
+    so_sessions_free(dropped);
     return r;
 }
 
-static void drop(struct so_recovery *r, struct entry *e)
+static struct entry *find_entry(const struct so_log *log, sio_str offset)
 {
+    struct map_node *node = log ? map_find(&log->by_offset, offset) : NULL;
+
+    return node ? container_of(node, struct entry, node) : NULL;
+}
+
+void so_record_executed(struct so_part *part, const struct so_request *q)
+{
+    struct so_shard *here = part->shard;
+    struct so_hub *hub = here->hub;
+    struct so_session *dropped = NULL;
+    struct entry *e;
+
+    if (!q->number)
+        return;
+    so_recovery_lock(hub);
+    e = find_entry(part->nsp->log, q->offset);
+    if (e) {
+        e->places->at[here->index] = ++here->comebacks.executed;
+        e->places->open--;
+    }
+    so_recovery_trim(hub, here, here->loop->now_ms, &dropped);
+    so_recovery_unlock(hub);
+    so_sessions_free(dropped);
+}
+
+void so_record_undo(const struct so_request *q)
+{
+    struct so_hub *hub = q->nsp->hub;
+    struct entry *e;
+
+    so_recovery_lock(hub);
+    e = find_entry(q->nsp->log, q->offset);
+    if (e && e->places)
+        e->places->open = 0;
+    so_recovery_unlock(hub);
+}
+
+/* -------------------------------------------------------------- dropping -- */
+
+static void drop(struct so_hub *hub, struct entry *e)
+{
+    struct so_recovery *r = &hub->recovery;
+
+    if (r->open == &e->age)
+        r->open = e->age.next;
     e->log->purged = e->number;
     map_remove(&e->log->by_offset, &e->node);
     list_remove(&e->in_log);
     list_remove(&e->age);
     r->bytes -= e->bytes;
-    eng_packet_unref(e->packet);
-    free(e);
+    e->log = NULL;
+    if (!e->readers)
+        entry_free(e);
 }
 
-void so_log_drop_oldest(struct so_shard *shard)
+/* An open one stays: it is in the letters to those loops all the same, and who
+ * comes back meanwhile could not be told that it is gone. */
+bool so_log_drop_oldest(struct so_hub *hub)
 {
-    drop(&shard->recovery,
-         container_of(shard->recovery.entries.next, struct entry, age));
+    struct entry *e = by_age(hub->recovery.entries.next);
+
+    if (is_open(e))
+        return false;
+    drop(hub, e);
+    return true;
 }
 
-void so_log_empty(struct so_shard *shard, struct so_log *log)
+void so_log_empty(struct so_hub *hub, struct so_log *log)
 {
     while (!list_empty(&log->entries))
-        drop(&shard->recovery,
-             container_of(log->entries.next, struct entry, in_log));
+        drop(hub, container_of(log->entries.next, struct entry, in_log));
 }
 
-uint64_t so_log_oldest_ms(const struct so_shard *shard)
+void so_log_clear(struct so_hub *hub)
 {
-    const struct list *entries = &shard->recovery.entries;
+    while (!list_empty(&hub->recovery.entries))
+        drop(hub, by_age(hub->recovery.entries.next));
+}
 
-    return list_empty(entries)
-               ? UINT64_MAX
-               : container_of(entries->next, struct entry, age)->sent_ms;
+uint64_t so_log_oldest_ms(const struct so_hub *hub)
+{
+    const struct list *entries = &hub->recovery.entries;
+
+    return list_empty(entries) ? UINT64_MAX : by_age(entries->next)->sent_ms;
 }
 
 /* --------------------------------------------------------------- reading -- */
 
-uint64_t so_log_find(const struct so_log *log, sio_str offset)
+/* As the how many-th a loop has executed it; 0: not yet, or never will. */
+static uint64_t place_on(const struct entry *e, size_t loop)
 {
-    struct map_node *node = map_find(&log->by_offset, offset);
+    return e->places ? e->places->at[loop] : e->number;
+}
 
-    return node ? container_of(node, struct entry, node)->number : 0;
+static bool has_entry(const struct so_has *has, const struct entry *e)
+{
+    uint64_t place;
+
+    if (e->number < has->below)
+        return true;
+    place = place_on(e, has->loop);
+    return place && place <= has->there;
+}
+
+bool so_log_find(const struct so_log *log, sio_str offset,
+                 const struct so_session *s, struct so_has *has)
+{
+    const struct entry *e = find_entry(log, offset);
+    uint64_t below;
+
+    if (!e)
+        return false;
+    *has = s->has;
+    if (!has_entry(&s->has, e)) {
+        if (e->number <= s->sent) { /* of what it was sent from the log */
+            has->below = e->number + 1;
+        } else {
+            below = e->places ? e->places->below : e->number + 1;
+            has->below = below > s->sent ? below : s->sent + 1;
+            has->loop = s->loop;
+            has->there = place_on(e, s->loop);
+            if (!has->there)
+                return false; /* nobody there has it */
+        }
+    }
+    return log->purged < has->below;
 }
 
 static bool is_in(const sio_socket *socket, sio_str room)
@@ -242,21 +436,86 @@ static bool was_meant(const struct entry *e, const sio_socket *socket)
     return meant;
 }
 
-bool so_log_replay(sio_socket *socket, uint64_t seen)
+/* Entries that are read: they stay, even if they are dropped. */
+struct reading {
+    struct entry **entries;
+    size_t count;
+};
+
+static struct list *first_missed(struct so_log *log, const struct so_has *has,
+                                 size_t *count)
 {
-    struct so_log *log = socket->part->log;
     struct list *at = &log->entries;
 
-    if (log->purged > seen)
-        return false;
-    while (at->prev != &log->entries &&
-           container_of(at->prev, struct entry, in_log)->number > seen)
+    for (*count = 0; at->prev != &log->entries; ++*count) {
+        if (container_of(at->prev, struct entry, in_log)->number < has->below)
+            break;
         at = at->prev;
-    for (; at != &log->entries; at = at->next) {
-        const struct entry *e = container_of(at, struct entry, in_log);
-
-        if (was_meant(e, socket))
-            so_socket_send(socket, e->packet, e->flags);
     }
-    return true;
+    return at;
+}
+
+/* What a client misses that has `has`, with the lock. */
+static int read_missed(struct so_log *log, const struct so_has *has,
+                       struct reading *reading)
+{
+    struct list *at;
+    size_t most;
+
+    *reading = (struct reading){ NULL, 0 };
+    if (!log || log->purged >= has->below)
+        return SIO_E_STATE;
+    at = first_missed(log, has, &most);
+    if (most == 0)
+        return SIO_OK;
+    reading->entries = malloc(most * sizeof(struct entry *));
+    if (!reading->entries)
+        return SIO_E_NOMEM;
+    for (; at != &log->entries; at = at->next) {
+        struct entry *e = container_of(at, struct entry, in_log);
+
+        if (has_entry(has, e))
+            continue;
+        e->readers++;
+        reading->entries[reading->count++] = e;
+    }
+    return SIO_OK;
+}
+
+static void reading_end(struct so_hub *hub, struct reading *reading)
+{
+    so_recovery_lock(hub);
+    for (size_t i = 0; i < reading->count; i++) {
+        struct entry *e = reading->entries[i];
+
+        if (--e->readers == 0 && !e->log)
+            entry_free(e);
+    }
+    so_recovery_unlock(hub);
+    free(reading->entries);
+}
+
+int so_log_replay(sio_socket *socket)
+{
+    struct so_shard *here = socket->part->shard;
+    struct so_hub *hub = here->hub;
+    struct so_resume *resume = socket->resume;
+    struct reading reading;
+    int r;
+
+    so_recovery_lock(hub);
+    r = read_missed(socket->part->nsp->log, &resume->has, &reading);
+    resume->sent = hub->recovery.numbers;
+    so_recovery_unlock(hub);
+    if (hub->shard_count > 1)
+        here->comebacks.late = resume->sent;
+    for (size_t i = 0; i < reading.count; i++)
+        if (was_meant(reading.entries[i], socket))
+            so_socket_send(socket, reading.entries[i]->packet,
+                           reading.entries[i]->flags);
+    if (reading.count)
+        reading_end(hub, &reading);
+    else
+        free(reading.entries);
+    return r;
 }

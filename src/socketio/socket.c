@@ -119,6 +119,7 @@ void so_socket_leave(sio_socket *socket, const char *reason)
     struct so_part *part = socket->part;
     sio_namespace *nsp = part->nsp;
     bool was_connected = socket->state == SO_CONNECTED;
+    struct so_session *session = NULL;
     void *slot;
 
     if (socket->leaving)
@@ -128,7 +129,7 @@ void so_socket_leave(sio_socket *socket, const char *reason)
     if (was_connected)
         tell(so_walk_of(nsp, on_disconnecting), socket, reason);
     if (was_connected || sio_recovered(socket))
-        so_save(socket, reason);
+        session = so_session_new(socket, reason);
     socket->state = SO_GONE;
     slot = socket->slot;
     socket->slot = NULL;
@@ -140,6 +141,8 @@ void so_socket_leave(sio_socket *socket, const char *reason)
         so_count_left(part->shard, reason);
         tell(so_walk_of(nsp, on_disconnect), socket, reason);
     }
+    if (session)
+        so_session_keep(part, session);
     socket->client = NULL;
     so_acks_abandon(socket);
     SO_COUNT(part->members, -1);

@@ -76,6 +76,14 @@ void shards_turn(struct shards *s)
     world_turn(&s->world);
 }
 
+void shards_turn_one(struct shards *s, size_t i)
+{
+    detach(s, 0);
+    net_loop_poll(shards_loop(s, i));
+    detach(s, i);
+    net_loop_attach(shards_loop(s, 0));
+}
+
 static sio_options with_loops(const sio_options *given, size_t count)
 {
     sio_options o;

@@ -28,6 +28,8 @@ int shards_client(struct shards *s, size_t loop);
 void shards_elsewhere(struct shards *s, void (*fn)(void *user), void *user);
 /* Everything that can be done now, also what loops ask of one another. */
 void shards_turn(struct shards *s);
+/* Only what loop i can do now: what the others are asked for waits. */
+void shards_turn_one(struct shards *s, size_t i);
 
 /* Of all loops as they are now. */
 sio_stats shards_stats(struct shards *s);

@@ -44,9 +44,7 @@ void server_options(const struct settings *settings, sio_options *options)
     if (settings->unmatched)
         options->unmatched_status = (int)settings->unmatched;
     options->loops = settings->loops ? settings->loops : 1;
-    /* Not with several loops: it is for one, so far. */
-    options->connection_state_recovery =
-        settings->recovery > 0 && options->loops == 1;
+    options->connection_state_recovery = settings->recovery > 0;
     if (settings->recovery)
         options->max_disconnection_duration_ms = settings->recovery;
     options->cors_origin = "*";
