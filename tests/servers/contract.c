@@ -8,6 +8,7 @@
 #include "tests/servers/contract.h"
 
 #include "tests/servers/conformance.h"
+#include "tests/servers/counters.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -217,7 +218,7 @@ static int run(const struct settings *settings, unsigned port)
     options.allow_request = allow;
     options.cleanup_empty_child_namespaces = true;
     server = sio_server_new(&options);
-    if (!server || register_all() != SIO_OK)
+    if (!server || serve_counters(server) != SIO_OK || register_all() != SIO_OK)
         return 1;
     return run_server(server, port);
 }
