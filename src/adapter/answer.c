@@ -224,7 +224,7 @@ static void do_by_sid(struct cl_foreign *f, const sio_cluster_socket *sockets,
     const sio_cluster_host *host = f->owner->host;
     struct pr_message m = { .type = f->type,
                             .rooms = { &f->sid, 1 },
-                            .names = { &f->room, 1 },
+                            .names = { &f->room, f->room.n > 0 },
                             .close = f->close };
     struct pr_message done = { .type = PR_DONE };
     sio_cluster_request request;

@@ -139,7 +139,7 @@ static int question_new(struct cl_nsp *nsp, const sio_cluster_request *request,
     q->user = request->user;
     q->refs = 1;
     net_alarm_init(&q->alarm, on_alarm);
-    r = cl_random_id(q->id);
+    r = cl_random_id(q->id, CL_UID_LEN);
     if (r == SIO_OK)
         r = register_question(q);
     if (r < 0) {

@@ -12,18 +12,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int cl_random_id(char out[CL_UID_LEN + 1])
+int cl_random_id(char out[CL_UID_LEN + 1], size_t n)
 {
-    static const char digits[] = "0123456789abcdef";
-    uint8_t bytes[CL_UID_LEN / 2];
+    static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz"
+                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
+    const unsigned mask = n < CL_UID_LEN ? 63 : 15;
+    uint8_t bytes[CL_UID_LEN];
 
-    if (net_random(bytes, sizeof bytes) < 0)
+    if (net_random(bytes, n) < 0)
         return SIO_E_SYS;
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        out[2 * i] = digits[bytes[i] >> 4];
-        out[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    out[CL_UID_LEN] = 0;
+    for (size_t i = 0; i < n; i++)
+        out[i] = digits[bytes[i] & mask];
+    out[n] = 0;
     return SIO_OK;
 }
 
@@ -304,7 +304,8 @@ int cl_node_init(struct cl_node *node, const sio_cluster_host *host,
                               .ops = ops,
                               .transport = transport,
                               .timeout_ms = timeout_ms };
-    if (cl_random_id(node->uid) < 0 || net_random(seed, sizeof seed) < 0)
+    if (cl_random_id(node->uid, ops->uid_len) < 0 ||
+        net_random(seed, sizeof seed) < 0)
         return SIO_E_SYS;
     map_init(&node->namespaces, seed);
     map_init(&node->pending, seed);

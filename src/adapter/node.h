@@ -55,6 +55,7 @@ struct cl_transport_ops {
     /* Whoever is to be answered has to have a uid: there is no channel for
      * answers that all nodes hear. */
     bool needs_asker;
+    size_t uid_len; /* characters of a node's uid: 6, or CL_UID_LEN */
 
     /* Begin to listen. SIO_OK, SIO_E_LIMIT, SIO_E_NOMEM. */
     int (*add)(void *self, struct cl_nsp *nsp);
@@ -115,7 +116,7 @@ void cl_node_close(struct cl_node *node);
 
 static inline sio_str cl_uid(const struct cl_node *node)
 {
-    return (sio_str){ node->uid, CL_UID_LEN };
+    return (sio_str){ node->uid, node->ops->uid_len };
 }
 
 /* --- what the host calls: see sio_cluster_ops --- */
@@ -150,8 +151,9 @@ void cl_published(struct cl_node *node, int status);
 
 /* --- between node.c, ask.c, answer.c --- */
 
-/* So many random characters 0-9a-f and a NUL. SIO_OK or SIO_E_SYS. */
-int cl_random_id(char out[CL_UID_LEN + 1]);
+/* `n` random characters as Node's ids have them, and a NUL: 0-9a-f, or where
+ * they are short, of base64url. SIO_OK or SIO_E_SYS. */
+int cl_random_id(char out[CL_UID_LEN + 1], size_t n);
 
 /* Publish it as ours, and count it. As ops->publish(). */
 int cl_publish(const struct cl_nsp *nsp, struct pr_message *m, sio_str asker);
