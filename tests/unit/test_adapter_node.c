@@ -263,8 +263,12 @@ static void on_complete(void *user, int status)
     }
 }
 
-static const sio_cluster_answers answers = { on_client_count, on_ack,
-                                             on_sockets, on_complete };
+static const sio_cluster_answers answers = {
+    .on_client_count = on_client_count,
+    .on_ack = on_ack,
+    .on_sockets = on_sockets,
+    .on_complete = on_complete,
+};
 
 /* ------------------------------------------------------------------ set-up */
 
