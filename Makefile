@@ -41,6 +41,7 @@ ifeq ($(REDIS),1)
 DEFS    += -DSIO_WITH_REDIS
 HIREDIS := -lhiredis
 REDIS_SERVERS := redis
+NO_REDIS := src/adapter/without_redis.c
 else
 NO_REDIS := src/adapter/redis% tests/unit/test_redis% tests/flow/test_redis% \
             tests/flow/fake_redis.c tests/fuzz/redis%

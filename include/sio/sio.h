@@ -9,13 +9,15 @@
  *   tls.h     certificates, client certificates    stats.h   counters
  *   namespace.h  dynamic namespaces                sockets.h many at once
  *   handshake.h  what a socket came with           parser.h  JSON, MessagePack
- *   recovery.h   clients that come back
+ *   recovery.h   clients that come back          redis.h   several servers
+ *   adapter.h    adapters of one's own
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef SIO_SIO_H
 #define SIO_SIO_H
 
+#include <sio/adapter.h>
 #include <sio/emit.h>
 #include <sio/engine.h>
 #include <sio/event.h>
@@ -26,6 +28,7 @@
 #include <sio/namespace.h>
 #include <sio/parser.h>
 #include <sio/recovery.h>
+#include <sio/redis.h>
 #include <sio/server.h>
 #include <sio/socket.h>
 #include <sio/sockets.h>

@@ -18,6 +18,7 @@ differences=$(
         fields server sio_listen_options
         fields tls sio_tls_options
         fields websocket sio_websocket_options
+        fields redis sio_redis_options
         sed -n 's/^| `\([a-z0-9_]*\)` |.*/-\1/p' docs/OPTIONS.md
     } | awk '
     { name = $0; rows = sub(/^-/, "", name); n[name] += rows ? -1 : 1 }

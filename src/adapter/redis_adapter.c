@@ -1,0 +1,244 @@
+/*
+ * redis_adapter.c -- sio_redis_adapter(): what the server calls, for whichever
+ * transport the options name. See <sio/redis.h>, <sio/adapter.h>.
+ *
+ *   server --> sio_cluster_ops --> node.h --> redis_transport.h --> Redis
+ *
+ * The client of Redis is on a net_loop of its own, which the event_base of the
+ * server's main loop runs.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "protocol/base/str.h"
+#include "src/adapter/redis_transport.h"
+#include "src/net/conn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct adapter {
+    const sio_cluster_host *host;
+    sio_redis_options options;
+    struct net_loop loop;
+    struct cl_node node;
+    struct redis_transport transport;
+    struct redis *redis;
+    enum redis_state state; /* that was logged last */
+    bool was_ready;
+};
+
+static const struct cl_transport_ops *const transports[] = {
+    [SIO_REDIS_CLASSIC] = &redis_classic_ops,
+};
+
+#define TRANSPORTS (sizeof transports / sizeof *transports)
+
+/* ------------------------------------------------------------- the state -- */
+
+/* One line for each change; other reasons for the same state are none. */
+static void on_state(void *self, enum redis_state state, const char *why)
+{
+    struct adapter *a = self;
+    const bool first = !a->was_ready;
+    char line[300];
+
+    if (state == a->state)
+        return;
+    a->state = state;
+    if (state == REDIS_READY) {
+        a->was_ready = true;
+        a->host->log(a->host->self, first ? SIO_LOG_INFO : SIO_LOG_WARN,
+                     first ? "cluster: connected to Redis"
+                           : "cluster: connected to Redis again");
+    } else if (state == REDIS_DEGRADED) {
+        snprintf(line, sizeof line,
+                 "cluster: other servers may not be reached: %.200s", why);
+        a->host->log(a->host->self, SIO_LOG_ERROR, line);
+    }
+}
+
+static const struct redis_ops redis_ops = { on_state };
+
+static void get_stats(void *self, sio_cluster_stats *out)
+{
+    static const sio_cluster_state states[] = {
+        [REDIS_CONNECTING] = SIO_CLUSTER_CONNECTING,
+        [REDIS_READY] = SIO_CLUSTER_READY,
+        [REDIS_DEGRADED] = SIO_CLUSTER_DEGRADED,
+    };
+    const struct adapter *a = self;
+    struct redis_stats s;
+
+    redis_get_stats(a->redis, &s);
+    cl_get_stats(&a->node, out);
+    out->state = states[s.state];
+    out->queued_bytes = s.queued;
+    out->connects = s.connects;
+    out->disconnects = s.failures;
+}
+
+/* --------------------------------------------------------------- options -- */
+
+/* Defaults, overlaid with the fields that the caller was built with. */
+static void read_options(sio_redis_options *out, const sio_redis_options *given)
+{
+    sio_redis_options_init(out);
+    if (given)
+        memcpy(out, given,
+               given->size < sizeof *out ? given->size : sizeof *out);
+    out->size = sizeof *out;
+}
+
+static const char *problem_of(const sio_redis_options *o)
+{
+    if (o->adapter < SIO_REDIS_CLASSIC || o->adapter > SIO_REDIS_STREAMS)
+        return "adapter: no such value";
+    if (o->adapter >= TRANSPORTS)
+        return "adapter: it is not there yet";
+    if (o->subscription_mode < SIO_REDIS_DYNAMIC ||
+        o->subscription_mode > SIO_REDIS_DYNAMIC_PRIVATE)
+        return "subscription_mode: no such value";
+    if (!o->prefix)
+        return "prefix: is needed";
+    if (!o->requests_timeout_ms)
+        return "requests_timeout_ms: has to be at least 1";
+    return NULL;
+}
+
+static void client_options(const sio_redis_options *o,
+                           struct redis_options *out)
+{
+    redis_options_init(out);
+    out->url = o->url;
+    out->user = o->user;
+    out->password = o->password;
+    out->db = o->db;
+    out->cluster = o->cluster;
+    out->tls_ca = o->tls_ca;
+    out->tls_certificate = o->tls_certificate;
+    out->tls_key = o->tls_key;
+    out->tls_key_password = o->tls_key_password;
+    out->tls_insecure = o->tls_insecure;
+    out->connect_timeout_ms = o->connect_timeout_ms;
+    out->command_timeout_ms = o->command_timeout_ms;
+    out->max_queued = o->max_queued;
+    out->max_reply = o->max_reply;
+}
+
+/* ---------------------------------------------------- beginning and end -- */
+
+/* The loop is there. */
+static int open_node(struct adapter *a, char *why, size_t why_size)
+{
+    struct redis_options client;
+    int r = cl_node_init(&a->node, a->host, &a->loop,
+                         transports[a->options.adapter], &a->transport,
+                         a->options.requests_timeout_ms);
+
+    if (r < 0) {
+        snprintf(why, why_size, "%s", sio_strerror(r));
+        return r;
+    }
+    snprintf(why, why_size, "out of memory");
+    client_options(&a->options, &client);
+    r = redis_open(&a->loop, &client, &redis_ops, a, &a->redis, why, why_size);
+    if (r == SIO_OK)
+        redis_transport_init(&a->transport, &a->options, &a->node, a->redis);
+    return r;
+}
+
+static void *adapter_open(const sio_cluster_host *host, const void *config,
+                          char *why, size_t why_size)
+{
+    const struct net_loop_config on_base = { .base = host->event_base };
+    struct adapter *a = calloc(1, sizeof *a);
+    const char *problem;
+
+    snprintf(why, why_size, "out of memory");
+    if (!a)
+        return NULL;
+    a->host = host;
+    a->state = REDIS_CONNECTING;
+    read_options(&a->options, config);
+    problem = problem_of(&a->options);
+    if (problem)
+        snprintf(why, why_size, "%s", problem);
+    if (problem || net_loop_init(&a->loop, &on_base) < 0)
+        goto fail;
+    if (open_node(a, why, why_size) == SIO_OK)
+        return a;
+    net_loop_destroy(&a->loop);
+fail:
+    free(a);
+    return NULL;
+}
+
+/* What was said before is written as far as the kernel takes it; nobody waits
+ * for the rest. */
+static void adapter_close(void *self)
+{
+    struct adapter *a = self;
+
+    net_loop_attach(&a->loop);
+    cl_node_close(&a->node);
+    redis_close(a->redis);
+    net_conn_flush_all(&a->loop);
+    redis_transport_free(&a->transport);
+    net_loop_destroy(&a->loop);
+    free(a);
+}
+
+/* ------------------------------------------------------------------ calls --
+ */
+
+/* They come from callbacks of the server's own loop, on whichever thread that
+ * runs. */
+
+static int adapter_add(void *self, sio_str nsp)
+{
+    struct adapter *a = self;
+
+    net_loop_attach(&a->loop);
+    return cl_add_namespace(&a->node, nsp);
+}
+
+static void adapter_remove(void *self, sio_str nsp)
+{
+    struct adapter *a = self;
+
+    net_loop_attach(&a->loop);
+    cl_remove_namespace(&a->node, nsp);
+}
+
+static int adapter_send(void *self, const sio_cluster_request *request)
+{
+    struct adapter *a = self;
+
+    net_loop_attach(&a->loop);
+    return cl_send(&a->node, request);
+}
+
+static void adapter_forget(void *self, void *user)
+{
+    struct adapter *a = self;
+
+    net_loop_attach(&a->loop);
+    cl_forget(&a->node, user);
+}
+
+const sio_cluster_ops *sio_redis_adapter(void)
+{
+    static const sio_cluster_ops ops = {
+        .size = sizeof ops,
+        .name = "redis",
+        .open = adapter_open,
+        .close = adapter_close,
+        .add_namespace = adapter_add,
+        .remove_namespace = adapter_remove,
+        .send = adapter_send,
+        .forget = adapter_forget,
+        .get_stats = get_stats,
+    };
+
+    return &ops;
+}

@@ -1,0 +1,111 @@
+/*
+ * redis_transport.c -- see redis_transport.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "src/adapter/redis_transport.h"
+
+#include "protocol/base/str.h"
+
+#include <stdlib.h>
+
+void redis_transport_init(struct redis_transport *t,
+                          const sio_redis_options *options,
+                          struct cl_node *node, struct redis *redis)
+{
+    *t = (struct redis_transport){ .options = options,
+                                   .node = node,
+                                   .redis = redis,
+                                   .prefix = str_of(options->prefix) };
+    grow_init(&t->channel, REDIS_NAME_MAX);
+    grow_init(&t->payload, options->max_queued);
+}
+
+void redis_transport_free(struct redis_transport *t)
+{
+    grow_free(&t->channel);
+    grow_free(&t->payload);
+}
+
+/* --------------------------------------------------------- subscriptions -- */
+
+int redis_place_new(struct redis_transport *t, struct cl_nsp *nsp)
+{
+    struct redis_place *p = calloc(1, sizeof *p);
+
+    if (!p)
+        return SIO_E_NOMEM;
+    p->t = t;
+    p->nsp = nsp;
+    map_init(&p->rooms, t->node->namespaces.seed);
+    nsp->at = p;
+    return SIO_OK;
+}
+
+void redis_place_free(struct redis_place *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        redis_unsubscribe(p->ears[i].sub);
+    p->nsp->at = NULL;
+    free(p);
+}
+
+int redis_place_listen(struct redis_place *p, enum redis_kind kind,
+                       const struct redis_sub_ops *ops)
+{
+    struct redis_ear *ear = &p->ears[p->count];
+    int r;
+
+    *ear = (struct redis_ear){ .place = p };
+    r = redis_subscribe(p->t->redis, kind, grow_str(&p->t->channel), ops, ear,
+                        &ear->sub);
+    if (r == SIO_OK)
+        p->count++;
+    return r;
+}
+
+bool redis_place_ready(const struct redis_place *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (!p->ears[i].active)
+            return false;
+    return true;
+}
+
+void redis_ear_status(void *self, bool active, const char *why)
+{
+    struct redis_ear *ear = self;
+
+    (void)why;
+    ear->active = active;
+}
+
+/* ------------------------------------------------------------ publishing -- */
+
+static void on_published(void *self, int status,
+                         const struct redis_reply *reply)
+{
+    struct redis_transport *t = self;
+
+    if (status == SIO_OK && reply->type == REDIS_ERROR)
+        status = SIO_E_SYS;
+    cl_published(t->node, status);
+}
+
+void redis_transport_clear(struct redis_transport *t)
+{
+    t->channel.len = 0;
+    t->payload.len = 0;
+    if (t->payload.cap > REDIS_SCRATCH)
+        grow_free(&t->payload);
+}
+
+int redis_transport_publish(struct redis_transport *t, bool sharded)
+{
+    const sio_str channel = grow_str(&t->channel);
+    const sio_str argv[] = { sharded ? STR("SPUBLISH") : STR("PUBLISH"),
+                             channel, grow_str(&t->payload) };
+
+    return redis_command(t->redis, sharded ? channel : (sio_str){ NULL, 0 },
+                         argv, 3, on_published, t);
+}

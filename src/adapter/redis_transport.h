@@ -1,0 +1,81 @@
+/*
+ * redis_transport.h -- what the transports of the Redis adapters have in
+ * common: one client of Redis, the subscriptions of each namespace, publishing.
+ *
+ *   node.h --cl_transport_ops--> redis_classic.c, redis_sharded.c
+ *                                  --> redis_transport.c --> redis_conn.h
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SRC_ADAPTER_REDIS_TRANSPORT_H
+#define SRC_ADAPTER_REDIS_TRANSPORT_H
+
+#include "protocol/base/arena.h"
+#include "protocol/base/grow.h"
+#include "protocol/redis/channel.h"
+#include "src/adapter/node.h"
+#include "src/adapter/redis_conn.h"
+
+#include <sio/redis.h>
+
+#define REDIS_EARS 4        /* subscriptions of a namespace, but its rooms */
+#define REDIS_SCRATCH 65536 /* bytes that are kept for the next message */
+
+/* `options` is the library's own copy. */
+struct redis_transport {
+    const sio_redis_options *options;
+    struct cl_node *node;
+    struct redis *redis;
+    sio_str prefix;
+    enum pr_mode mode;            /* sharded */
+    struct grow channel, payload; /* of what is being published */
+};
+
+struct redis_place;
+
+/* One subscription of a namespace. */
+struct redis_ear {
+    struct redis_place *place;
+    struct redis_sub *sub;
+    bool active;
+};
+
+/* What a namespace listens to: nsp->at. */
+struct redis_place {
+    struct redis_transport *t;
+    struct cl_nsp *nsp;
+    struct map rooms; /* sharded: struct redis_room */
+    size_t count;     /* of the following */
+    struct redis_ear ears[REDIS_EARS];
+};
+
+void redis_transport_init(struct redis_transport *t,
+                          const sio_redis_options *options,
+                          struct cl_node *node, struct redis *redis);
+void redis_transport_free(struct redis_transport *t);
+
+static inline struct redis_place *redis_place_of(const struct cl_nsp *nsp)
+{
+    return nsp->at;
+}
+
+/* nsp->at is made, without subscriptions. SIO_OK, SIO_E_NOMEM. */
+int redis_place_new(struct redis_transport *t, struct cl_nsp *nsp);
+/* It goes, with all of its subscriptions. */
+void redis_place_free(struct redis_place *p);
+/* One subscription more, to what t->channel says. As redis_subscribe(). */
+int redis_place_listen(struct redis_place *p, enum redis_kind kind,
+                       const struct redis_sub_ops *ops);
+bool redis_place_ready(const struct redis_place *p);
+/* For their ops: on_status() of one whose `self` is its struct redis_ear. */
+void redis_ear_status(void *self, bool active, const char *why);
+
+/* t->payload goes to t->channel. As cl_transport_ops.publish(). */
+int redis_transport_publish(struct redis_transport *t, bool sharded);
+
+/* Begin with t->channel and t->payload anew. */
+void redis_transport_clear(struct redis_transport *t);
+
+extern const struct cl_transport_ops redis_classic_ops;
+
+#endif

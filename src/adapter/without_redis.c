@@ -1,0 +1,72 @@
+/*
+ * without_redis.c -- what sio_redis_adapter() is when the library is built
+ * without hiredis: an adapter that cannot be opened.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <sio/redis.h>
+
+#include <stdio.h>
+
+static void *open_none(const sio_cluster_host *host, const void *config,
+                       char *why, size_t why_size)
+{
+    (void)host;
+    (void)config;
+    snprintf(why, why_size, "the library was built without Redis");
+    return NULL;
+}
+
+/* The rest is never called, but has to be there. */
+
+static void close_none(void *self)
+{
+    (void)self;
+}
+
+static int add_none(void *self, sio_str nsp)
+{
+    (void)self;
+    (void)nsp;
+    return SIO_E_STATE;
+}
+
+static void remove_none(void *self, sio_str nsp)
+{
+    (void)self;
+    (void)nsp;
+}
+
+static int send_none(void *self, const sio_cluster_request *request)
+{
+    (void)self;
+    (void)request;
+    return SIO_E_STATE;
+}
+
+static void forget_none(void *self, void *user)
+{
+    (void)self;
+    (void)user;
+}
+
+static void no_stats(void *self, sio_cluster_stats *out)
+{
+    (void)self;
+    (void)out;
+}
+
+const sio_cluster_ops *sio_redis_adapter(void)
+{
+    static const sio_cluster_ops ops = { .size = sizeof ops,
+                                         .name = "redis",
+                                         .open = open_none,
+                                         .close = close_none,
+                                         .add_namespace = add_none,
+                                         .remove_namespace = remove_none,
+                                         .send = send_none,
+                                         .forget = forget_none,
+                                         .get_stats = no_stats };
+
+    return &ops;
+}
