@@ -1,8 +1,13 @@
 #!/bin/sh
 # conformance.sh OUT -- which numbers of the checklists the tests cover that ran
-# in OUT and passed: E1 to E211 (Engine.IO) and S1 to S269 (Socket.IO), as they
-# stand in the tests' names. Numbers that cannot apply are listed, with the
-# reason, in tests/not-applicable.txt. A report: it always exits 0.
+# in OUT and passed: E1 to E211 (Engine.IO), S1 to S269 (Socket.IO) and R1 to R82
+# (clusters), as they stand in the tests' names. Numbers that cannot apply, or not
+# yet, are listed, with the reason, in tests/not-applicable.txt. A report: it
+# always exits 0.
+#
+# A number of R is covered by a test in which a node of ours took part: its name
+# ends with who did, "(classic, node -> c)". What Node's servers do among
+# themselves, and what the codecs do alone, is told apart.
 #
 # SPDX-License-Identifier: MIT
 set -u
@@ -27,18 +32,40 @@ function range(kind, last,   i, n, all, missing, needless) {
     if (missing) print "missing:" missing
     if (needless) print "covered, though listed as not applicable:" needless
 }
+function tell(kind, what,   i, n, list) {
+    for (i = 1; i <= 82; i++)
+        if ((kind, i) in covered) {
+            n++
+            if (!(("R", i) in covered)) list = list " R" i
+        }
+    if (n) print "R, " what ": " n + 0 (list ? "; only so:" list : "")
+}
+# Where a number of a cluster counts: R with a node of ours, N without, P alone.
+function side(name) {
+    if (name !~ /\(.*(node|c)\)$/) return "P"
+    return name ~ /[ (]c( -> [a-z]+)?\)$|-> c\)$/ ? "R" : "N"
+}
 FILENAME ~ /not-applicable/ {
-    if (match($1, /^[ES][0-9]+$/)) exempt[substr($1, 1, 1), substr($1, 2) + 0]
+    if (match($1, /^[ESR][0-9]+$/)) exempt[substr($1, 1, 1), substr($1, 2) + 0]
     next
 }
 {
-    while (match($0, /(^|[^A-Za-z0-9.])[ES][0-9]+/)) {
+    where = side($0)
+    while (match($0, /(^|[^A-Za-z0-9.])[ESR][0-9]+/)) {
         word = substr($0, RSTART, RLENGTH)
         rest = substr($0, RSTART + RLENGTH)
-        sub(/^[^ES]/, "", word)
+        sub(/^[^ESR]/, "", word)
+        kind = substr(word, 1, 1)
         # "S9.3" is a section, not an item
-        if (rest !~ /^\.[0-9]/) covered[substr(word, 1, 1), substr(word, 2) + 0]
+        if (rest !~ /^\.[0-9]/)
+            covered[kind == "R" ? where : kind, substr(word, 2) + 0]
         $0 = rest
     }
 }
-END { range("E", 211); range("S", 269) }' tests/not-applicable.txt "$passed"
+END {
+    range("E", 211)
+    range("S", 269)
+    range("R", 82)
+    tell("N", "by Node alone, as a control")
+    tell("P", "by the codecs alone")
+}' tests/not-applicable.txt "$passed"
