@@ -288,9 +288,9 @@ typedef struct sio_cluster_ops {
     /*
      * Find the session, which is then gone, and what its client has missed:
      * everything in that namespace behind the offset that its rooms were meant
-     * by, up to what this node was given by host->execute() so far, and no
-     * further: the rest comes that way. So nothing is lost, or comes twice, for
-     * a socket that is in its rooms when fn returns.
+     * by, up to what this node was given by host->execute() and on_kept() so
+     * far, and no further: the rest comes that way. So nothing is lost, or
+     * comes twice, for a socket that is in its rooms when fn returns.
      *
      * SIO_OK: fn is called exactly once, later, unless forget(user) is called
      * before; or why not.

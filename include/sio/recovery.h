@@ -32,8 +32,10 @@ typedef enum sio_recovery {
                                      socket left for good or its connection has
                                      not been missed yet */
     SIO_RECOVERY_TOO_LATE,        /* it was away too long */
-    SIO_RECOVERY_UNKNOWN_OFFSET   /* what it had last is in the log no more: too
+    SIO_RECOVERY_UNKNOWN_OFFSET,  /* what it had last is in the log no more: too
                                      old, or pushed out by max_recovery_bytes */
+    SIO_RECOVERY_UNAVAILABLE      /* the cluster's adapter was cut off, or had
+                                     no memory */
 } sio_recovery;
 
 /* Of a socket, also within middlewares. One that could not be recovered is new:

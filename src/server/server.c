@@ -199,7 +199,7 @@ static uint32_t recovery_ms(sio_server *server)
 
     if (!o->connection_state_recovery)
         return 0;
-    if (!o->cluster)
+    if (!o->cluster || o->cluster->restore_session)
         return o->max_disconnection_duration_ms;
     server_log(
         server, SIO_LOG_WARN,
@@ -219,6 +219,7 @@ static int init_hub(sio_server *server, const struct eng_options *eng)
         .max_packet = o->max_buffered_amount,
         .recovery_ms = recovery_ms(server),
         .recovery_bytes = o->max_recovery_bytes,
+        .recovery_abroad = o->cluster != NULL,
         .recovery_skips = o->skip_middlewares,
         .cleanup_children = o->cleanup_empty_child_namespaces,
         .max_children = o->max_dynamic_namespaces,

@@ -177,6 +177,11 @@ void so_letter_home(struct so_letter *letter)
     net_post(letter->posted->request.asker->home->loop, &letter->mail);
 }
 
+void so_letter_drop(struct so_letter *letter)
+{
+    posted_unref(letter->posted);
+}
+
 static void log_failure(const struct so_request *q, int error)
 {
     so_log(q->nsp->hub, SIO_LOG_ERROR, "%s of %s: not all done on one loop: %s",
@@ -191,6 +196,10 @@ static void go_abroad(struct so_letter *letter)
 
     if (p->request.asker) {
         so_cluster_ask(letter);
+        return;
+    }
+    if (p->request.keep) {
+        so_cluster_keep(letter);
         return;
     }
     so_cluster_send(&p->request);
@@ -241,7 +250,8 @@ static bool may_skip(const struct so_part *part, const struct so_request *q)
 static bool needs_abroad(const struct so_request *q,
                          const struct so_shard *here)
 {
-    return so_goes_abroad(q) && (q->asker || here != q->nsp->hub->shards);
+    return so_goes_abroad(q) &&
+           (q->asker || q->keep || here != q->nsp->hub->shards);
 }
 
 static void address_loops(struct so_posted *p, const struct so_shard *here)
@@ -271,7 +281,7 @@ static void address_all(struct so_posted *p, const struct so_shard *here)
 {
     const struct so_request *q = &p->request;
 
-    if (q->deed != SO_SERVER_EMIT)
+    if (q->deed != SO_SERVER_EMIT && !q->keep)
         address_loops(p, here);
     if (!needs_abroad(q, here))
         return;
@@ -457,7 +467,8 @@ int so_send(const struct so_request *request)
     struct so_shard *here = so_here(request->nsp->hub);
     struct so_outcome outcome = { .error = SIO_OK };
     const bool executes =
-        here && (!request->socket || request->socket->part->shard == here);
+        here && !request->keep &&
+        (!request->socket || request->socket->part->shard == here);
     struct so_posted *posted;
     int r;
 

@@ -74,6 +74,7 @@ struct so_request {
     /* On home, instead of so_execute(), when another thread has sent it. */
     void (*begin)(struct so_part *part, const struct so_request *request);
     bool foreign; /* another server has sent it */
+    bool keep;    /* the cluster keeps it, before anything else is done */
 };
 
 struct so_outcome {
@@ -121,6 +122,8 @@ const struct so_request *so_posted_request(const struct so_posted *posted);
 
 /* The letter's outcome is complete: home with it. */
 void so_letter_home(struct so_letter *letter);
+/* It has no home, and was read. */
+void so_letter_drop(struct so_letter *letter);
 
 /* Call fn for `nsp`, or for each of its children when it is a parent, until one
  * does not return SIO_OK. Any thread. */

@@ -87,7 +87,8 @@ void so_cluster_translate(const struct so_request *q, sio_cluster_request *out)
                                   .single = q->single,
                                   .rooms = q->rooms,
                                   .room_count = q->room_count,
-                                  .close = q->close };
+                                  .close = q->close,
+                                  .keep = q->keep };
     if (q->message) {
         out->event = q->message->event;
         out->values = q->message->values;
@@ -309,6 +310,8 @@ int so_cluster_init(struct so_hub *hub, const sio_cluster_ops *ops,
                                   .forget = so_cluster_forget,
                                   .has_room = has_room };
     list_init(&c->inquiries);
+    list_init(&c->keepings);
+    list_init(&c->comebacks);
     map_init(&c->foreign, hub->seed);
     hub->cluster = c;
     return SIO_OK;
@@ -345,6 +348,8 @@ void so_cluster_close(struct so_hub *hub)
     c->adapter = NULL;
     so_inquiries_end(c);
     so_foreign_end(c);
+    so_keepings_end(c);
+    so_comebacks_end(c);
     so_lock(hub);
     for (struct map_node *it = map_first(&hub->namespaces); it;
          it = map_next(it))

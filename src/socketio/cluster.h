@@ -25,7 +25,8 @@ struct so_cluster {
     const void *config;
     void *adapter; /* NULL: it is closed */
     sio_cluster_host host;
-    struct list inquiries; /* of inquiry.c */
+    struct list inquiries;           /* of inquiry.c */
+    struct list keepings, comebacks; /* of recovery_abroad.c */
     struct map foreign; /* of execute.c: questions of others, by their user */
 };
 
@@ -59,6 +60,14 @@ void so_cluster_ask(struct so_letter *letter);
 /* Whoever has asked waits for nothing more. */
 void so_cluster_asker_over(struct so_asker *asker);
 void so_inquiries_end(struct so_cluster *c);
+
+/* --- recovery_abroad.c --- */
+
+/* An event that is to be kept before it is delivered here. */
+void so_cluster_keep(struct so_letter *letter);
+/* Whoever waits for the adapter does so no more. */
+void so_keepings_end(struct so_cluster *c);
+void so_comebacks_end(struct so_cluster *c);
 
 /* --- execute.c --- */
 

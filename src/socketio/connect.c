@@ -9,7 +9,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "src/socketio/client2.h"
-#include "src/socketio/recovery.h"
+#include "src/socketio/recovery_abroad.h"
 
 #include "protocol/base/quote.h"
 
@@ -228,6 +228,8 @@ void so_start_middlewares(sio_socket *socket, sio_next *next)
 {
     struct so_walk walk = so_walk_of(socket->part->nsp, middlewares);
 
+    if (so_comeback_begin(socket, next))
+        return;
     if (so_resume_rooms(socket) < 0)
         so_client_violation(socket->client, "out of memory");
     if (socket->state != SO_CONNECTING) { /* or a handler of rooms closed it */

@@ -11,7 +11,7 @@
  */
 #include "src/socketio/cluster.h"
 #include "src/socketio/codec.h"
-#include "src/socketio/recovery.h"
+#include "src/socketio/recovery_abroad.h"
 
 #include <stdlib.h>
 
@@ -197,8 +197,18 @@ static int send_shared(sio_namespace *nsp, sio_socket *socket,
                                   .options = *o,
                                   .timeout_ms = timeout_ms };
     char offset[SO_OFFSET_MAX + 1];
+    const sio_str id =
+        socket ? (sio_str){ socket->id, socket->id_len } : (sio_str){ NULL, 0 };
     int r;
 
+    if (so_keeps_abroad(nsp->hub, o->flags)) {
+        request.keep = true;
+        request.socket = NULL;
+        if (socket) {
+            request.options.rooms = &id;
+            request.options.room_count = 1;
+        }
+    }
     if (so_records(nsp->hub, o->flags))
         request.offset = m->extra = so_offset(nsp->hub, offset);
     if (so_has_outgoing(nsp) || so_goes_abroad(&request))
@@ -219,7 +229,8 @@ static int emit_to_socket(sio_socket *socket, struct sp_message *m,
 
     /* Elsewhere; or it may be missed, so that it has to be shared with the
      * log. */
-    if (!net_loop_is_current(shard->loop) || so_records(shard->hub, flags))
+    if (!net_loop_is_current(shard->loop) || so_records(shard->hub, flags) ||
+        so_keeps_abroad(shard->hub, flags))
         return send_shared(socket->part->nsp, socket,
                            &(sio_broadcast_options){ .flags = flags }, 0, m);
     r = so_has_outgoing(socket->part->nsp) ? so_encode_told(socket, m)

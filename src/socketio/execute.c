@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "src/socketio/foreign.h"
+#include "src/socketio/recovery.h"
 
 #include <stdlib.h>
 
@@ -238,6 +239,8 @@ static int execute(struct so_cluster *c, struct so_request *q,
                             .values = request->values,
                             .count = request->value_count };
 
+    if (request->offset.n && so_recovers_abroad(c->hub))
+        m.extra = request->offset;
     if (request->answers)
         return execute_with_answers(c, q, &m, request);
     switch (request->type) {

@@ -49,6 +49,7 @@ struct so_options {
     const sio_parser *parser; /* NULL: JSON text */
     uint32_t recovery_ms;  /* how long sockets may come back; 0: not at all */
     size_t recovery_bytes; /* of what is kept for that */
+    bool recovery_abroad;  /* by the adapter of the cluster, not in memory */
     bool recovery_skips;   /* middlewares are not asked again */
     bool cleanup_children;
     uint32_t max_children;        /* dynamic namespaces of the server */

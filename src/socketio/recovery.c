@@ -7,7 +7,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "src/socketio/recovery.h"
+#include "src/socketio/recovery_abroad.h"
 
 #include "protocol/socketio/scan.h"
 #include "src/net/random.h"
@@ -30,6 +30,8 @@ const char *sio_recovery_name(sio_recovery recovery)
         return "too late";
     case SIO_RECOVERY_UNKNOWN_OFFSET:
         return "unknown offset";
+    case SIO_RECOVERY_UNAVAILABLE:
+        return "not available";
     }
     return "?";
 }
@@ -47,7 +49,7 @@ bool sio_recovered(const sio_socket *socket)
 /* -------------------------------------------------------------- dropping -- */
 
 /* The program's free_fn may run within. */
-static void session_free(struct so_session *s)
+void so_session_free(struct so_session *s)
 {
     sio_release(s->socket);
     free(s);
@@ -58,7 +60,7 @@ void so_sessions_free(struct so_session *dropped)
     while (dropped) {
         struct so_session *next = dropped->next;
 
-        session_free(dropped);
+        so_session_free(dropped);
         dropped = next;
     }
 }
@@ -247,8 +249,8 @@ void so_log_close(sio_namespace *nsp)
 /* ---------------------------------------------------------------- saving -- */
 
 /* Reasons that are nobody's wish (socketio.md 3.8). A server that stops keeps
- * nothing; a slow consumer would be sent all of it again. */
-static bool may_come_back(const char *reason)
+ * nothing itself; a slow consumer would be sent all of it again. */
+static bool may_come_back(const struct so_hub *hub, const char *reason)
 {
     static const char *const reasons[] = { "transport error", "transport close",
                                            "forced close", "ping timeout",
@@ -257,7 +259,8 @@ static bool may_come_back(const char *reason)
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
         if (strcmp(reason, reasons[i]) == 0)
             return true;
-    return false;
+    return hub->options.recovery_abroad &&
+           strcmp(reason, "server shutting down") == 0;
 }
 
 struct room_list {
@@ -314,7 +317,9 @@ static struct so_session *session_new(sio_socket *socket)
 
 struct so_session *so_session_new(sio_socket *socket, const char *reason)
 {
-    return socket->resume && may_come_back(reason) ? session_new(socket) : NULL;
+    return socket->resume && may_come_back(socket->part->nsp->hub, reason)
+               ? session_new(socket)
+               : NULL;
 }
 
 /* The program has heard that it is gone, so that it hears that it is back
@@ -325,6 +330,10 @@ void so_session_keep(struct so_part *part, struct so_session *s)
     struct so_recovery *r = &hub->recovery;
     struct so_session *dropped = NULL;
 
+    if (so_recovers_abroad(hub)) {
+        so_abroad_save(part, s);
+        return;
+    }
     so_recovery_lock(hub);
     s->log = part->nsp->log;
     s->left_ms = part->shard->loop->now_ms;
@@ -344,10 +353,8 @@ void so_session_keep(struct so_part *part, struct so_session *s)
 /* --------------------------------------------------------------- resuming --
  */
 
-/* A member of auth, a string of at most `max` characters, into out[max + 1].
- * Longer ones are none of ours, and come out as "". False: no string. */
-static bool auth_text(const sio_socket *socket, const char *key, char *out,
-                      size_t max)
+bool so_auth_text(const sio_socket *socket, const char *key, char *out,
+                  size_t max)
 {
     sio_str raw = json_member(sio_auth(socket), str_of(key));
     char text[6 * SO_OFFSET_MAX + 2];
@@ -396,15 +403,16 @@ static sio_recovery find(sio_socket *socket, const char *pid,
     result = take_session(socket, pid, offset);
     so_recovery_unlock(hub);
     if (r->session && result != SIO_RECOVERED) {
-        session_free(r->session);
+        so_session_free(r->session);
         r->session = NULL;
         r->has = (struct so_has){ 0 };
     }
     return result;
 }
 
-static void count(struct so_client *client, const sio_socket *socket)
+void so_resume_count(const sio_socket *socket)
 {
+    const struct so_client *client = socket->client;
     struct so_comebacks *r = &client->shard->comebacks;
     char address[NET_ADDRESS_TEXT];
 
@@ -425,23 +433,67 @@ int so_resume_begin(sio_socket *socket)
     struct so_client *client = socket->client;
     struct so_resume *r;
 
-    if (!so_recovers(client->shard->hub) || socket->v2)
+    if (!client->shard->hub->options.recovery_ms || socket->v2)
         return SIO_OK;
     r = calloc(1, sizeof *r);
     if (!r)
         return SIO_E_NOMEM;
     socket->resume = r;
-    if (auth_text(socket, "pid", pid, SO_ID_LEN) &&
-        auth_text(socket, "offset", offset, SO_OFFSET_MAX)) {
+    if (so_recovers_abroad(client->shard->hub)) {
+        int error = so_comeback_new(socket);
+
+        return error < 0 ? error
+                         : net_random_id(r->pid, &client->shard->id_counter);
+    }
+    if (so_auth_text(socket, "pid", pid, SO_ID_LEN) &&
+        so_auth_text(socket, "offset", offset, SO_OFFSET_MAX)) {
         r->result = find(socket, pid, offset);
-        count(client, socket);
+        so_resume_count(socket);
     }
     if (r->result != SIO_RECOVERED)
         return net_random_id(r->pid, &client->shard->id_counter);
-    r->waiting = true;
-    memcpy(r->pid, r->session->pid, sizeof r->pid);
-    memcpy(socket->id, r->session->sid, sizeof r->session->sid);
+    so_resume_take(socket, r->session);
     return SIO_OK;
+}
+
+void so_resume_take(sio_socket *socket, struct so_session *session)
+{
+    struct so_resume *r = socket->resume;
+
+    r->session = session;
+    r->waiting = true;
+    memcpy(r->pid, session->pid, sizeof r->pid);
+    memcpy(socket->id, session->sid, sizeof session->sid);
+}
+
+static size_t rooms_len(const sio_cluster_session *from)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < from->room_count; i++)
+        n += from->rooms[i].n + 1;
+    return n;
+}
+
+/* Rooms with a NUL in their name are left out: none that we can join. */
+struct so_session *so_session_copy(const sio_cluster_session *from,
+                                   sio_str data)
+{
+    struct so_session *s = calloc(1, sizeof *s + data.n + rooms_len(from));
+    struct room_list rooms = { .own = from->sid };
+
+    if (!s)
+        return NULL;
+    memcpy(s->sid, from->sid.p, SO_ID_LEN);
+    memcpy(s->pid, from->pid.p, SO_ID_LEN);
+    memcpy(s->text, data.p, data.n);
+    s->data_len = data.n;
+    rooms.at = s->text + data.n;
+    for (size_t i = 0; i < from->room_count; i++)
+        if (!memchr(from->rooms[i].p, 0, from->rooms[i].n))
+            add_room(&rooms, from->rooms[i]);
+    s->room_count = rooms.count;
+    return s;
 }
 
 /* A copy of the JSON; and the program's pointer, if that is its socket's to
@@ -474,7 +526,10 @@ int so_resume_rooms(sio_socket *socket)
         r = sio_join(socket, room);
         room += strlen(room) + 1;
     }
-    session_free(s);
+    so_session_free(s);
+    /* What is for everybody reaches those who have a room. */
+    if (r == SIO_OK && so_recovers_abroad(socket->part->nsp->hub))
+        r = sio_join(socket, socket->id);
     return r;
 }
 
@@ -485,6 +540,10 @@ int so_resume_end(sio_socket *socket)
     if (!r || !r->waiting)
         return SIO_OK;
     r->waiting = false;
+    if (so_recovers_abroad(socket->part->nsp->hub)) {
+        so_missed_send(socket);
+        return SIO_OK;
+    }
     return so_log_replay(socket);
 }
 
@@ -493,6 +552,7 @@ void so_resume_free(sio_socket *socket)
     if (!socket->resume)
         return;
     if (socket->resume->session)
-        session_free(socket->resume->session);
+        so_session_free(socket->resume->session);
+    so_comeback_drop(socket->resume);
     free(socket->resume);
 }

@@ -33,6 +33,13 @@
 #define SO_OFFSET_MAX 24 /* characters: 11 of ms, ".", 11 of a counter */
 
 struct so_request;
+struct so_comeback;
+
+/* Packets, referenced, for one who comes back. */
+struct so_missed {
+    sio_packet **packets;
+    size_t count, cap;
+};
 
 /* The entries that a client has, or that were none of its business: those with
  * numbers below `below`, and those that `loop` had executed as its `there`-th
@@ -51,6 +58,9 @@ struct so_resume {
     struct so_has has;          /* when it came; of one that is new: nothing */
     uint64_t sent;              /* up to this number, from the log; or 0 */
     struct so_session *session; /* until its rooms have been joined */
+    /* Of recovery_abroad.c: until the adapter is asked; until it is let in. */
+    struct so_comeback *comeback;
+    struct so_missed missed;
 };
 
 /* Of a namespace. */
@@ -79,9 +89,15 @@ struct so_session {
     char text[]; /* data as JSON, then each room with its NUL */
 };
 
+/* In memory; by the adapter of the cluster. */
 static inline bool so_recovers(const struct so_hub *hub)
 {
-    return hub->options.recovery_ms != 0;
+    return hub->options.recovery_ms != 0 && !hub->options.recovery_abroad;
+}
+
+static inline bool so_recovers_abroad(const struct so_hub *hub)
+{
+    return hub->options.recovery_ms != 0 && hub->options.recovery_abroad;
 }
 
 /* Are events with these flags recorded, and do they have an offset? */

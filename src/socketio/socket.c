@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "src/socketio/client2.h"
-#include "src/socketio/recovery.h"
+#include "src/socketio/recovery_abroad.h"
 
 #include "protocol/socketio/scan.h"
 #include "src/net/random.h"
@@ -250,4 +250,7 @@ void so_socket_deliver(void *self, sio_socket *socket, sio_packet *packet,
     (void)self;
     if (socket->state == SO_CONNECTED)
         so_socket_send(socket, packet, flags);
+    else if (socket->resume && socket->resume->waiting &&
+             !(flags & SIO_FLAG_VOLATILE))
+        so_missed_keep(socket, packet);
 }

@@ -5,6 +5,9 @@
  */
 #include "tests/flow/mesh.h"
 
+#include <sio/value.h>
+
+#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +36,7 @@ struct mesh_node {
     const sio_cluster_host *host;
     struct question *questions;
     uint64_t sent, received;
+    size_t position; /* the last entry that it knows of */
 };
 
 static void note(struct mesh *mesh, const char *what, sio_str nsp, sio_str room)
@@ -247,6 +251,8 @@ static int ask(struct mesh_node *node, const sio_cluster_request *request)
     return SIO_E_STATE;
 }
 
+static int keep(struct mesh_node *node, const sio_cluster_request *request);
+
 static int mesh_send(void *self, const sio_cluster_request *request)
 {
     struct mesh_node *node = self;
@@ -255,6 +261,8 @@ static int mesh_send(void *self, const sio_cluster_request *request)
     if (mesh->down)
         return SIO_E_STATE;
     node->sent++;
+    if (request->keep)
+        return keep(node, request);
     if (request->answers)
         return ask(node, request);
     for (size_t i = 0; i < mesh->count; i++)
@@ -284,6 +292,195 @@ static void get_stats(void *self, sio_cluster_stats *out)
     out->received = node->received;
 }
 
+/* ------------------------------------------------------------- keeping -- */
+
+/* Something to be told in a later turn. */
+struct news {
+    struct mesh_node *node;
+    const sio_cluster_answers *answers;
+    sio_cluster_restored_fn fn;
+    void *user;
+    size_t entry;
+    char pid[32];
+};
+
+static void later(struct mesh_node *node, void (*fn)(int, short, void *),
+                  struct news *news)
+{
+    const struct timeval now = { 0, 0 };
+
+    event_base_once(node->host->event_base, -1, EV_TIMEOUT, fn, news, &now);
+}
+
+static void copy(char *to, size_t size, const void *p, size_t n)
+{
+    snprintf(to, size, "%.*s", (int)n, n ? (const char *)p : "");
+}
+
+static size_t copy_names(char to[4][32], const sio_str *names, size_t count)
+{
+    size_t n = 0;
+
+    for (; n < count && n < 4; n++)
+        copy(to[n], sizeof to[n], names[n].p, names[n].n);
+    return n;
+}
+
+static sio_str offset_of(size_t entry, char text[16])
+{
+    return (sio_str){ text, (size_t)snprintf(text, 16, "%zu-0", entry) };
+}
+
+static void on_kept(int fd, short what, void *arg)
+{
+    struct news *news = arg;
+    char text[16];
+
+    (void)fd, (void)what;
+    news->node->position = news->entry;
+    news->answers->on_kept(news->user, SIO_OK, offset_of(news->entry, text));
+    free(news);
+}
+
+static int keep(struct mesh_node *node, const sio_cluster_request *request)
+{
+    struct mesh *mesh = node->mesh;
+    struct news *news = calloc(1, sizeof *news);
+    sio_cluster_request others = *request;
+    struct mesh_entry *e;
+    char text[16];
+
+    if (!news || mesh->entry_count == MESH_ENTRIES) {
+        free(news);
+        return SIO_E_NOMEM;
+    }
+    e = &mesh->entries[mesh->entry_count++];
+    copy(e->event, sizeof e->event, request->event.p, request->event.n);
+    if (request->value_count)
+        copy(e->value, sizeof e->value, request->values[0].data,
+             request->values[0].size);
+    e->room_count = copy_names(e->rooms, request->options.rooms,
+                               request->options.room_count);
+    e->except_count = copy_names(e->except, request->options.except,
+                                 request->options.except_count);
+    *news = (struct news){ .node = node,
+                           .answers = request->answers,
+                           .user = request->user,
+                           .entry = mesh->entry_count };
+    others.answers = NULL;
+    others.offset = offset_of(mesh->entry_count, text);
+    for (size_t i = 0; i < mesh->count; i++)
+        if (mesh->nodes[i] != node) {
+            execute(mesh->nodes[i], &others);
+            mesh->nodes[i]->position = mesh->entry_count;
+        }
+    later(node, on_kept, news);
+    return SIO_OK;
+}
+
+static int save_session(void *self, const sio_cluster_session *session,
+                        uint32_t ms)
+{
+    const struct mesh_node *node = self;
+    struct mesh *mesh = node->mesh;
+    struct mesh_session *s = &mesh->sessions[mesh->session_count];
+
+    if (mesh->session_count == MESH_SESSIONS || ms == 0)
+        return SIO_E_LIMIT;
+    mesh->session_count++;
+    copy(s->sid, sizeof s->sid, session->sid.p, session->sid.n);
+    copy(s->pid, sizeof s->pid, session->pid.p, session->pid.n);
+    copy(s->data, sizeof s->data, session->data.data, session->data.size);
+    s->room_count = copy_names(s->rooms, session->rooms, session->room_count);
+    return SIO_OK;
+}
+
+static bool is_in(char list[4][32], size_t count, const struct mesh_session *s)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < s->room_count; k++)
+            if (strcmp(list[i], s->rooms[k]) == 0)
+                return true;
+    return false;
+}
+
+static void tell_session(struct news *news, struct mesh_session *s)
+{
+    struct mesh *mesh = news->node->mesh;
+    sio_cluster_request missed[MESH_ENTRIES];
+    sio_value values[MESH_ENTRIES];
+    char offsets[MESH_ENTRIES][16];
+    sio_str rooms[4];
+    sio_cluster_session session = { .sid = { s->sid, strlen(s->sid) },
+                                    .pid = { s->pid, strlen(s->pid) },
+                                    .rooms = rooms,
+                                    .room_count = s->room_count };
+    size_t n = 0;
+
+    session.data = sio_raw_json(s->data, strlen(s->data));
+    for (size_t i = 0; i < s->room_count; i++)
+        rooms[i] = (sio_str){ s->rooms[i], strlen(s->rooms[i]) };
+    for (size_t i = news->entry; i < news->node->position; i++) {
+        struct mesh_entry *e = &mesh->entries[i];
+
+        if ((e->room_count && !is_in(e->rooms, e->room_count, s)) ||
+            is_in(e->except, e->except_count, s))
+            continue;
+        values[n] = sio_raw_json(e->value, strlen(e->value));
+        missed[n] =
+            (sio_cluster_request){ .type = SIO_CLUSTER_BROADCAST,
+                                   .event = { e->event, strlen(e->event) },
+                                   .values = &values[n],
+                                   .value_count = e->value[0] ? 1 : 0,
+                                   .offset = offset_of(i + 1, offsets[n]) };
+        n++;
+    }
+    news->fn(news->user, SIO_OK, &session, missed, n);
+    s->room_count = 0;
+}
+
+static void on_restoring(int fd, short what, void *arg)
+{
+    struct news *news = arg;
+    struct mesh *mesh = news->node->mesh;
+    size_t i = 0;
+
+    (void)fd, (void)what;
+    while (i < mesh->session_count &&
+           (mesh->sessions[i].room_count == 0 ||
+            strcmp(mesh->sessions[i].pid, news->pid) != 0))
+        i++;
+    if (i == mesh->session_count)
+        news->fn(news->user, SIO_E_RANGE, NULL, NULL, 0);
+    else if (news->entry > mesh->entry_count)
+        news->fn(news->user, SIO_E_LIMIT, NULL, NULL, 0);
+    else
+        tell_session(news, &mesh->sessions[i]);
+    free(news);
+}
+
+static int restore_session(void *self, sio_str nsp, sio_str pid, sio_str offset,
+                           sio_cluster_restored_fn fn, void *user)
+{
+    struct mesh_node *node = self;
+    struct news *news = calloc(1, sizeof *news);
+    char text[32];
+
+    (void)nsp;
+    if (!news)
+        return SIO_E_NOMEM;
+    if (node->mesh->down) {
+        free(news);
+        return SIO_E_STATE;
+    }
+    copy(text, sizeof text, offset.p, offset.n);
+    *news = (struct news){ .node = node, .fn = fn, .user = user };
+    news->entry = (size_t)strtoul(text, NULL, 10);
+    copy(news->pid, sizeof news->pid, pid.p, pid.n);
+    later(node, on_restoring, news);
+    return SIO_OK;
+}
+
 const sio_cluster_ops mesh_ops = {
     .size = sizeof mesh_ops,
     .name = "mesh",
@@ -295,4 +492,18 @@ const sio_cluster_ops mesh_ops = {
     .send = mesh_send,
     .forget = mesh_forget,
     .get_stats = get_stats,
+};
+
+const sio_cluster_ops mesh_keeping_ops = {
+    .size = sizeof mesh_ops,
+    .name = "keeping mesh",
+    .open = mesh_open,
+    .close = mesh_close,
+    .add_namespace = add_namespace,
+    .remove_namespace = remove_namespace,
+    .send = mesh_send,
+    .forget = mesh_forget,
+    .get_stats = get_stats,
+    .save_session = save_session,
+    .restore_session = restore_session,
 };
