@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { all, until } from "./world.mjs";
 
 const LATE = "operation has timed out";
+const byC = ([from]) => from === "c" && "a program in C has no such call";
 
 // ------------------------------------------------------------- other servers
 
@@ -52,7 +53,7 @@ const SERVERS = [
   }],
   ["how many servers there are", async (world) => {
     assert.equal(await world.from.call({ op: "servers" }), world.peers.length);
-  }],
+  }, byC],
 ];
 
 // -------------------------------------------------------------------- sockets
@@ -217,4 +218,4 @@ export const REQUESTS = [...SERVERS, ...SOCKETS, ...ANSWERS];
 export const ROOMS = ["R33: the rooms of all nodes", async (world) => {
   const list = await world.from.call({ op: "rooms" });
   assert.deepEqual(list, ["r1", "r2", ...ids(world.f1, world.f2, world.t1, world.t2)].sort());
-}];
+}, byC];

@@ -26,11 +26,63 @@ static const struct role *const roles[] = {
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
+/* A node of a cluster is ready when it hears the others. */
+static bool in_cluster;
+static unsigned awaited_port;
+
+static void say_ready(unsigned port)
+{
+    /* "ready" may be answered by SIGTERM before sio_run() listens to it. */
+    printf("ready %u\n", port);
+    fflush(stdout);
+}
+
 static void on_log(void *user, sio_log_level level, const char *message)
 {
     (void)user;
-    (void)level;
-    fprintf(stderr, "conformance: %s\n", message);
+    if (level <= SIO_LOG_ERROR)
+        fprintf(stderr, "conformance: %s\n", message);
+    if (awaited_port && strcmp(message, "cluster: connected to Redis") == 0) {
+        say_ready(awaited_port);
+        awaited_port = 0;
+    }
+}
+
+/* What `redis` and its companions mean. */
+static const sio_redis_options *redis_options(const struct settings *s)
+{
+    static sio_redis_options options;
+    static char url[300];
+
+    snprintf(url, sizeof url, "redis://%.280s", s->redis);
+    sio_redis_options_init(&options);
+    options.url = url;
+    options.cluster = s->cluster;
+    if (s->prefix && *s->prefix)
+        options.prefix = s->prefix;
+    if (s->requests_timeout)
+        options.requests_timeout_ms = s->requests_timeout;
+    options.publish_on_specific_response_channel = s->specific;
+    if (s->adapter && strcmp(s->adapter, "sharded") == 0)
+        options.adapter = SIO_REDIS_SHARDED;
+    if (s->mode && strcmp(s->mode, "static") == 0)
+        options.subscription_mode = SIO_REDIS_STATIC;
+    if (s->mode && strcmp(s->mode, "dynamic-private") == 0)
+        options.subscription_mode = SIO_REDIS_DYNAMIC_PRIVATE;
+    if (s->streams)
+        options.stream_count = s->streams;
+    return &options;
+}
+
+static void join_cluster(const struct settings *settings, sio_options *options)
+{
+    if (!settings_redis(settings))
+        return;
+    in_cluster = true;
+    options->cluster = sio_redis_adapter();
+    options->cluster_config = redis_options(settings);
+    options->connection_state_recovery = false; /* no adapter has it yet */
+    options->log_level = SIO_LOG_INFO;
 }
 
 void server_options(const struct settings *settings, sio_options *options)
@@ -53,6 +105,7 @@ void server_options(const struct settings *settings, sio_options *options)
         options->max_buffered_amount = 4 * (size_t)settings->max_payload;
     options->log = on_log;
     options->log_level = SIO_LOG_ERROR;
+    join_cluster(settings, options);
 }
 
 sio_server *new_server(const struct settings *settings)
@@ -119,10 +172,11 @@ int run_server(sio_server *server, unsigned port)
     int r = listen_on_both(server, port);
 
     if (r == SIO_OK) {
-        /* "ready" may be answered by SIGTERM before sio_run() listens to it. */
         signal(SIGTERM, end_early);
-        printf("ready %u\n", sio_port(server));
-        fflush(stdout);
+        if (in_cluster)
+            awaited_port = sio_port(server);
+        else
+            say_ready(sio_port(server));
         r = sio_run(server);
     }
     if (r != SIO_OK)
@@ -197,11 +251,9 @@ static bool parse_text_setting(struct settings *settings, const char *arg)
 /* What a later library can do: NULL, or what is asked for too early. */
 static const char *not_yet(const struct settings *s)
 {
-    if (s->redis && *s->redis)
-        return "redis";
-    if (s->adapter && strcmp(s->adapter, "classic") != 0)
-        return "adapter";
-    return NULL;
+    return s->adapter && *s->adapter && strcmp(s->adapter, "classic") != 0
+               ? "adapter"
+               : NULL;
 }
 
 static int usage(const char *what, const char *arg)

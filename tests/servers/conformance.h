@@ -19,12 +19,18 @@
     X("eio3",           eio3)            /* 1: clients of Engine.IO 3 */ \
     X("unmatched",      unmatched)       /* status of what matches nothing */ \
     X("recovery",       recovery)        /* ms; 0: off */ \
-    X("loops",          loops)           /* 0 or 1: one */
+    X("loops",          loops)           /* 0 or 1: one */ \
+    X("specific",       specific)        /* 1: answers on own channels */ \
+    X("requestsTimeout", requests_timeout) /* ms; 0: the default */ \
+    X("cluster",        cluster)         /* 1: a Redis Cluster */ \
+    X("streams",        streams)         /* streams; 0: one */
 #define TEXT_SETTINGS(X)                                       \
     X("tlsCert", tls_cert) /* PEM files; empty: none */         \
     X("tlsKey",  tls_key)                                      \
     X("redis",   redis)    /* host:port; empty: none */         \
-    X("adapter", adapter)  /* classic, sharded or streams */
+    X("adapter", adapter)  /* classic, sharded or streams */    \
+    X("prefix",  prefix)   /* of channels; empty: the default */ \
+    X("mode",    mode)     /* static, dynamic, dynamic-private */
 /* clang-format on */
 
 struct settings {
@@ -45,6 +51,12 @@ struct role {
 
 extern const struct role protocol_sio, protocol_eio, client_eio, client_sio,
     eio_echo, eio_events, http_hooks, ws_echo, contract;
+
+/* Is it to be a node of a cluster? */
+static inline bool settings_redis(const struct settings *settings)
+{
+    return settings->redis && *settings->redis;
+}
 
 /* The options that these settings mean, with CORS for everybody. */
 void server_options(const struct settings *settings, sio_options *options);

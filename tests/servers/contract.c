@@ -160,7 +160,7 @@ static int register_common(sio_namespace *nsp)
     return r;
 }
 
-static int register_all(void)
+static int register_all(const struct settings *settings)
 {
     int r;
 
@@ -183,6 +183,9 @@ static int register_all(void)
         (r = sio_on_disconnect(root, on_root_gone, NULL)) != SIO_OK ||
         (r = sio_use(admin, check_token, NULL)) != SIO_OK ||
         (r = sio_on_connection(admin, on_admin, NULL)) != SIO_OK)
+        return r;
+    if (settings_redis(settings) &&
+        (r = contract_cluster(server, watch)) != SIO_OK)
         return r;
     return sio_on_request(server, "GET", "/stats", on_stats, NULL);
 }
@@ -207,6 +210,7 @@ static const char *find_bundle(void)
 static int run(const struct settings *settings, unsigned port)
 {
     sio_options options;
+    int status;
 
     server_options(settings, &options);
     options.cors_origin = NULL;
@@ -218,9 +222,12 @@ static int run(const struct settings *settings, unsigned port)
     options.allow_request = allow;
     options.cleanup_empty_child_namespaces = true;
     server = sio_server_new(&options);
-    if (!server || serve_counters(server) != SIO_OK || register_all() != SIO_OK)
+    if (!server || serve_counters(server) != SIO_OK ||
+        register_all(settings) != SIO_OK)
         return 1;
-    return run_server(server, port);
+    status = run_server(server, port);
+    contract_cluster_end();
+    return status;
 }
 
 const struct role contract = {

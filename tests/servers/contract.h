@@ -1,7 +1,8 @@
 /*
  * contract.h -- the role contract: what its files share. contract.c has the
  * server and the small namespaces, contract_dynamic.c those that clients name,
- * contract_events.c and contract_rooms.c the events of "/".
+ * contract_events.c and contract_rooms.c the events of "/", contract_cluster.c
+ * what nodes of a cluster do for tests.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -34,6 +35,10 @@ int contract_events(sio_namespace *root);
 int contract_rooms(sio_namespace *root);
 int contract_dynamic(sio_server *server, sio_namespace *root,
                      sio_namespace *rooms);
+/* Of a node of a cluster alone. */
+int contract_cluster(sio_server *server, sio_namespace *watch);
+/* Behind the server's end. */
+void contract_cluster_end(void);
 
 /* Argument i as a number from 0 to `max`. */
 bool arg_number(const sio_event *event, size_t i, int64_t max, int64_t *out);

@@ -268,6 +268,19 @@ static struct memory *recall(struct person *person, const char *key)
     return m;
 }
 
+/* Other servers see it as the socket's data. */
+static void show(sio_socket *socket)
+{
+    const struct person *person = sio_data(socket);
+    cJSON *tree = memory_tree(person->remembered);
+    char *text = cJSON_PrintUnformatted(tree);
+
+    if (text)
+        sio_set_data_json(socket, text, strlen(text));
+    cJSON_free(text);
+    cJSON_Delete(tree);
+}
+
 static void on_remember(sio_socket *socket, sio_event *event, void *user)
 {
     const char *key = arg_text(event, 0);
@@ -283,6 +296,7 @@ static void on_remember(sio_socket *socket, sio_event *event, void *user)
         return;
     free(m->value);
     m->value = strndup(raw.p, raw.n);
+    show(socket);
     sio_ack(event);
 }
 

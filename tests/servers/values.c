@@ -127,6 +127,18 @@ void ack_tree(sio_event *event, cJSON *tree)
     cJSON_Delete(tree);
 }
 
+void answer_tree(sio_pending_ack *ack, cJSON *tree, const sio_event *event)
+{
+    sio_str attachments[ATTACHMENTS_MAX];
+    char *text;
+    sio_value value = tree_value(tree, event, attachments, &text);
+
+    if (sio_answer(ack, sio_null(), value) < 0)
+        sio_answer_drop(ack);
+    cJSON_free(text);
+    cJSON_Delete(tree);
+}
+
 static int hex(char c)
 {
     static const char digits[] = "0123456789abcdef";

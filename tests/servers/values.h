@@ -36,6 +36,9 @@ void emit_tree(sio_socket *socket, const char *name, cJSON *tree,
                const sio_event *event);
 void ack_tree(sio_event *event, cJSON *tree);
 
+/* Answer with null, that is no error, and the tree; and delete it. */
+void answer_tree(sio_pending_ack *ack, cJSON *tree, const sio_event *event);
+
 /* The query of the request that began the connection, decoded; the last of two
  * equal names counts. */
 cJSON *query_tree(const sio_socket *socket);
