@@ -65,10 +65,11 @@ typedef struct sio_remote_socket sio_remote_socket;
  * when another thread has.
  *
  * error    SIO_OK; what went wrong, with those that were found all the same:
- *          SIO_E_TIMEOUT (a loop has not answered for 5 seconds), SIO_E_STATE
- *          (the server stops), SIO_E_LIMIT (256 MiB of pictures on one loop),
- *          SIO_E_NOMEM
- * sockets  by loop, and there in the order of joining
+ *          SIO_E_TIMEOUT (a loop has not answered for 5 seconds, or another
+ *          server for as long as sio_timeout() says or else its adapter),
+ *          SIO_E_STATE (the server stops; other servers are not reached),
+ * SIO_E_LIMIT (256 MiB of pictures on one loop), SIO_E_NOMEM sockets  by loop,
+ * and there in the order of joining
  */
 typedef void (*sio_fetch_fn)(int error, const sio_remote_socket *const *sockets,
                              size_t count, void *user);

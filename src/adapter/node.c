@@ -84,8 +84,26 @@ void cl_remove_namespace(struct cl_node *node, sio_str name)
         remove_namespace(nsp);
 }
 
-/* -------------------------------------------------- requests and messages --
- */
+/* A room that others cannot reach is what the log has to say. */
+void cl_room_changed(struct cl_node *node, sio_str name, sio_str room,
+                     bool is_id, bool exists)
+{
+    struct cl_nsp *nsp = cl_nsp_find(node, name);
+    char line[160];
+    int r;
+
+    if (node->closed || !nsp || !node->ops->room_changed)
+        return;
+    r = node->ops->room_changed(node->transport, nsp, room, is_id, exists);
+    if (r == SIO_OK)
+        return;
+    snprintf(line, sizeof line,
+             "cluster: a room cannot be reached by other servers: %s",
+             sio_strerror(r));
+    node->host->log(node->host->self, SIO_LOG_ERROR, line);
+}
+
+/* ---------------------------------------------- requests and messages -- */
 
 static const uint8_t types[] = {
     [SIO_CLUSTER_BROADCAST] = PR_BROADCAST,

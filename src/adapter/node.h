@@ -64,6 +64,10 @@ struct cl_transport_ops {
     /* Is every subscription of it in force, so that answers come? */
     bool (*ready)(void *self, const struct cl_nsp *nsp);
 
+    /* May be NULL: see sio_cluster_ops.room_changed. As add(). */
+    int (*room_changed)(void *self, struct cl_nsp *nsp, sio_str room,
+                        bool is_id, bool exists);
+
     /*
      * To all other nodes, or to one.
      *
@@ -123,6 +127,8 @@ static inline sio_str cl_uid(const struct cl_node *node)
 
 int cl_add_namespace(struct cl_node *node, sio_str nsp);
 void cl_remove_namespace(struct cl_node *node, sio_str nsp);
+void cl_room_changed(struct cl_node *node, sio_str nsp, sio_str room,
+                     bool is_id, bool exists);
 int cl_send(struct cl_node *node, const sio_cluster_request *request);
 void cl_forget(struct cl_node *node, void *user);
 /* pending, sent, received, refused, dropped; the rest is the transport's. */

@@ -29,6 +29,7 @@ struct adapter {
 
 static const struct cl_transport_ops *const transports[] = {
     [SIO_REDIS_CLASSIC] = &redis_classic_ops,
+    [SIO_REDIS_SHARDED] = &redis_sharded_ops,
 };
 
 #define TRANSPORTS (sizeof transports / sizeof *transports)
@@ -210,6 +211,17 @@ static void adapter_remove(void *self, sio_str nsp)
     cl_remove_namespace(&a->node, nsp);
 }
 
+static void adapter_room_changed(void *self, sio_str nsp, sio_str room,
+                                 bool is_id, bool exists)
+{
+    struct adapter *a = self;
+
+    if (!a->node.ops->room_changed)
+        return;
+    net_loop_attach(&a->loop);
+    cl_room_changed(&a->node, nsp, room, is_id, exists);
+}
+
 static int adapter_send(void *self, const sio_cluster_request *request)
 {
     struct adapter *a = self;
@@ -235,6 +247,7 @@ const sio_cluster_ops *sio_redis_adapter(void)
         .close = adapter_close,
         .add_namespace = adapter_add,
         .remove_namespace = adapter_remove,
+        .room_changed = adapter_room_changed,
         .send = adapter_send,
         .forget = adapter_forget,
         .get_stats = get_stats,

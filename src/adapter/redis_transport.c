@@ -9,14 +9,23 @@
 
 #include <stdlib.h>
 
+static const uint8_t modes[] = {
+    [SIO_REDIS_DYNAMIC] = PR_DYNAMIC,
+    [SIO_REDIS_STATIC] = PR_STATIC,
+    [SIO_REDIS_DYNAMIC_PRIVATE] = PR_DYNAMIC_PRIVATE,
+};
+
 void redis_transport_init(struct redis_transport *t,
                           const sio_redis_options *options,
                           struct cl_node *node, struct redis *redis)
 {
-    *t = (struct redis_transport){ .options = options,
-                                   .node = node,
-                                   .redis = redis,
-                                   .prefix = str_of(options->prefix) };
+    *t = (struct redis_transport){
+        .options = options,
+        .node = node,
+        .redis = redis,
+        .prefix = str_of(options->prefix),
+        .mode = (enum pr_mode)modes[options->subscription_mode]
+    };
     grow_init(&t->channel, REDIS_NAME_MAX);
     grow_init(&t->payload, options->max_queued);
 }

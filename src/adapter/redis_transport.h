@@ -76,6 +76,6 @@ int redis_transport_publish(struct redis_transport *t, bool sharded);
 /* Begin with t->channel and t->payload anew. */
 void redis_transport_clear(struct redis_transport *t);
 
-extern const struct cl_transport_ops redis_classic_ops;
+extern const struct cl_transport_ops redis_classic_ops, redis_sharded_ops;
 
 #endif

@@ -380,7 +380,9 @@ void so_fetch_forget(struct so_fetch *fetch)
 
 int sio_target_fetch_sockets(sio_target target, sio_fetch_fn fn, void *user)
 {
-    struct so_request request = { .nsp = target.nsp, .socket = target.socket };
+    struct so_request request = { .nsp = target.nsp,
+                                  .socket = target.socket,
+                                  .timeout_ms = target.timeout_ms };
     sio_str rooms[SO_TARGET_NAMES];
 
     if (target.overflow)

@@ -251,9 +251,7 @@ static bool parse_text_setting(struct settings *settings, const char *arg)
 /* What a later library can do: NULL, or what is asked for too early. */
 static const char *not_yet(const struct settings *s)
 {
-    return s->adapter && *s->adapter && strcmp(s->adapter, "classic") != 0
-               ? "adapter"
-               : NULL;
+    return s->adapter && strcmp(s->adapter, "streams") == 0 ? "adapter" : NULL;
 }
 
 static int usage(const char *what, const char *arg)

@@ -139,7 +139,7 @@ for (const on of [0, 1])
     await other.stop();
   });
 
-for (const option of ["adapter=sharded", "adapter=streams"])
+for (const option of ["adapter=streams"])
   test(`contract: ${option} is refused until the library can do it`, () => {
     const { status, stdout, stderr } = spawnSync(path.join(build, "servers/conformance"), ["contract", "0", option], { encoding: "utf8" });
     assert.deepEqual([status, stdout], [2, ""]);
