@@ -13,266 +13,44 @@
 
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define LEAD_NS 20000000 /* from saying GO to the first event */
-#define PROGRESS_NS 1000000000
-#define SAMPLE_MIN_MS 100
-#define SAMPLE_MAX_MS 1000
-#define SAMPLES 40 /* of a short run */
 
-enum phase { PROBE, RAMP, WARMUP, MEASURE, DRAIN, PAUSE, END };
-
-struct control {
-    const struct bench_options *o;
-    struct cli_target *target;
-    struct bench_result *result;
-    struct bench_shared shared;
-    struct net_loop loop;
-    struct net_signal on_int, on_term;
-    struct net_dial *dial;
-    struct bench_worker *workers;
-    size_t started; /* threads */
-    enum phase phase;
-    struct net_alarm next, tick; /* of the phase; of samples */
-    uint64_t begin_ns, start_ns, from_ns, until_ns;
-    size_t ready, sampled, drained;
-    bool sampling, mark_from, mark_until; /* asked for, with the next sample */
-    bool marked_from, marked_until;
-    bool again; /* a sample was wanted while one was on its way */
-    struct bench_counts counts; /* the last sample */
-    uint64_t errors, sampled_ns, progress_ns;
-    uint64_t moved_ns; /* when something has come back, or nobody waited */
-    double tool_cpu_0, server_cpu_0;
-    uint64_t server_events_0;
-    char address[NET_ADDRESS_TEXT];
-};
-
-static void end(struct control *k);
+void bench_end(struct bench_control *k);
 
 /* ------------------------------------------------------------------ helpers */
 
-static void order_all(struct control *k, enum bench_order_kind kind)
+void bench_order_all(struct bench_control *k, enum bench_order_kind kind)
 {
     for (size_t i = 0; i < k->started; i++)
         bench_worker_order(&k->workers[i], kind);
 }
 
-static void give_up(struct control *k, const char *why)
+static void give_up(struct bench_control *k, const char *why)
 {
     if (!k->result->failure[0])
         snprintf(k->result->failure, sizeof k->result->failure, "%s", why);
-    end(k);
+    bench_end(k);
 }
 
-static void after(struct control *k, struct net_alarm *alarm, uint64_t ms)
+void bench_after(struct bench_control *k, struct net_alarm *alarm, uint64_t ms)
 {
     if (net_alarm_start(&k->loop, alarm, ms) != SIO_OK)
         give_up(k, "out of memory");
 }
 
 /* When it is at least that late. */
-static void at(struct control *k, struct net_alarm *alarm, uint64_t ns)
+static void at(struct bench_control *k, struct net_alarm *alarm, uint64_t ns)
 {
     const uint64_t now = bench_now();
 
-    after(k, alarm, ns > now ? (ns - now) / 1000000 + 1 : 1);
-}
-
-static double tool_cpu(void)
-{
-    struct rusage u;
-
-    getrusage(RUSAGE_SELF, &u);
-    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-}
-
-/* ----------------------------------------------------------------- samples */
-
-static void ask_sample(struct control *k)
-{
-    if (k->sampling) {
-        k->again = true;
-        return;
-    }
-    k->sampling = true;
-    k->sampled = 0;
-    order_all(k, BENCH_SAMPLE);
-}
-
-/* The counters at the beginning and at the end of what is measured. */
-static void mark(struct control *k)
-{
-    struct bench_result *r = k->result;
-    struct bench_process p;
-    const bool known = k->o->pid && bench_process_read(k->o->pid, &p);
-
-    if (k->mark_from) {
-        k->mark_from = false;
-        k->marked_from = true;
-        k->tool_cpu_0 = tool_cpu();
-        r->tool_wall_s = (double)bench_now() / 1e9;
-        k->server_cpu_0 = known ? p.cpu_s : 0;
-        k->server_events_0 = k->counts.received;
-    }
-    if (!k->mark_until || !k->marked_from || k->marked_until)
-        return;
-    k->marked_until = true;
-    r->tool_cpu_s = tool_cpu() - k->tool_cpu_0;
-    r->tool_wall_s = (double)bench_now() / 1e9 - r->tool_wall_s;
-    r->server_known = known;
-    if (known) {
-        r->server_cpu_s = p.cpu_s - k->server_cpu_0;
-        r->server_events = k->counts.received - k->server_events_0;
-        r->server_rss = p.rss;
-    }
-}
-
-static void add_point(struct control *k, const struct bench_counts *counts,
-                      const struct cli_histogram *latency, uint64_t errors)
-{
-    struct bench_result *r = k->result;
-    const uint64_t now = bench_now();
-    const double s = (double)(now - k->sampled_ns) / 1e9;
-    struct bench_point *p;
-
-    if (r->point_count == r->point_cap && r->point_cap < BENCH_POINTS_MAX) {
-        const size_t cap = r->point_cap ? r->point_cap * 2 : 64;
-
-        p = realloc(r->points, cap * sizeof *p);
-        if (!p)
-            return;
-        r->points = p;
-        r->point_cap = cap;
-    }
-    if (r->point_count == r->point_cap || s <= 0)
-        return;
-    p = &r->points[r->point_count++];
-    p->at_s = (double)(now - k->begin_ns) / 1e9;
-    p->connected = (double)counts->connected;
-    p->received_rate = (double)(counts->received - k->counts.received) / s;
-    p->sent_rate = (double)(counts->sent - k->counts.sent) / s;
-    p->p50_ns = (double)cli_histogram_at(latency, 50);
-    p->p99_ns = (double)cli_histogram_at(latency, 99);
-    p->max_ns = (double)latency->max;
-    p->errors = (double)(errors - k->errors);
-    k->sampled_ns = now;
-}
-
-static void progress(struct control *k)
-{
-    static const char *const names[] = { "probe",     "connecting", "warm-up",
-                                         "measuring", "waiting",    "pause",
-                                         "leaving" };
-    const struct bench_result *r = k->result;
-    const struct bench_point *p = &r->points[r->point_count - 1];
-    const uint64_t now = bench_now();
-    char rate[BENCH_TEXT], p50[BENCH_TEXT], p99[BENCH_TEXT];
-
-    if (k->o->quiet || !r->point_count || now < k->progress_ns)
-        return;
-    k->progress_ns = now + PROGRESS_NS;
-    fprintf(stderr, "%6.1f s  %-10s  %llu connected  %s/s", p->at_s,
-            names[k->phase], (unsigned long long)p->connected,
-            bench_number(p->received_rate, rate));
-    if (p->max_ns > 0)
-        fprintf(stderr, "  p50 %s  p99 %s", bench_duration(p->p50_ns, p50),
-                bench_duration(p->p99_ns, p99));
-    if (k->errors || k->counts.wrong)
-        fprintf(stderr, "  errors %llu",
-                (unsigned long long)(k->errors + k->counts.wrong));
-    fputc('\n', stderr);
-}
-
-static void no_answer(struct control *k)
-{
-    const struct bench_options *o = k->o;
-    struct bench_result *r = k->result;
-    size_t n;
-
-    if (r->failure[0])
-        return;
-    n = (size_t)snprintf(r->failure, sizeof r->failure,
-                         "no answer to event '%.60s' within %g s: does the "
-                         "server answer it with %s?",
-                         o->event, (double)o->timeout_ms / 1000,
-                         o->scenario == BENCH_ACK ? "an acknowledgement"
-                                                  : "an event of that name");
-    if (r->other[0])
-        snprintf(r->failure + n, sizeof r->failure - n,
-                 " It has sent %s: see --reply", r->other);
-}
-
-/* Somebody waits, and nothing has come back for so long that nothing will. */
-static void check_answers(struct control *k, uint64_t received)
-{
-    const uint64_t now = bench_now();
-
-    if (received != k->counts.received || !k->counts.waiting ||
-        k->phase < WARMUP || k->phase > DRAIN)
-        k->moved_ns = now;
-    else if (now > k->moved_ns + k->o->timeout_ms * 1000000)
-        end(k); /* the workers tell what is missing */
-}
-
-static void all_sampled(struct control *k)
-{
-    struct cli_histogram *latency = calloc(1, sizeof *latency);
-    const uint64_t received = k->counts.received;
-    struct bench_counts counts = { 0 };
-    uint64_t errors = 0;
-
-    k->sampling = false;
-    for (size_t i = 0; i < k->started; i++) {
-        const struct bench_sample *s = &k->workers[i].sample;
-
-        bench_counts_add(&counts, &s->counts);
-        errors += bench_errors_count(&s->errors);
-        cli_histogram_merge(&k->result->latency, &s->latency);
-        if (latency)
-            cli_histogram_merge(latency, &s->latency);
-    }
-    if (latency)
-        add_point(k, &counts, latency, errors);
-    free(latency);
-    k->counts = counts;
-    k->errors = errors;
-    mark(k);
-    if (k->result->point_count)
-        progress(k);
-    check_answers(k, received);
-    if (k->again) {
-        k->again = false;
-        ask_sample(k);
-    }
-}
-
-static void on_sampled(struct net_mail *mail)
-{
-    struct bench_worker *w = container_of(mail, struct bench_worker, sampled);
-    struct control *k = w->owner;
-
-    if (++k->sampled == k->started && k->phase != END)
-        all_sampled(k);
-}
-
-static void on_tick(struct net_alarm *alarm)
-{
-    struct control *k = container_of(alarm, struct control, tick);
-    const uint64_t all = k->o->duration_ms + k->o->warmup_ms;
-    uint64_t ms = all / SAMPLES;
-
-    if (!k->sampling)
-        ask_sample(k);
-    ms = ms < SAMPLE_MIN_MS ? SAMPLE_MIN_MS : ms;
-    after(k, &k->tick, ms > SAMPLE_MAX_MS ? SAMPLE_MAX_MS : ms);
+    bench_after(k, alarm, ns > now ? (ns - now) / 1000000 + 1 : 1);
 }
 
 /* ------------------------------------------------------------------ phases */
 
-static void say_go(struct control *k)
+static void say_go(struct bench_control *k)
 {
     const struct bench_options *o = k->o;
 
@@ -288,12 +66,12 @@ static void say_go(struct control *k)
         k->workers[i].until_ns = k->until_ns;
     }
     k->drained = 0;
-    k->phase = WARMUP;
-    order_all(k, BENCH_GO);
+    k->phase = BENCH_AT_WARMUP;
+    bench_order_all(k, BENCH_GO);
     at(k, &k->next, k->from_ns);
 }
 
-static void nobody_connected(struct control *k)
+static void nobody_connected(struct bench_control *k)
 {
     const struct bench_errors *e = &k->workers[0].errors;
     char text[sizeof k->result->failure];
@@ -306,10 +84,10 @@ static void nobody_connected(struct control *k)
 static void on_ready(struct net_mail *mail)
 {
     struct bench_worker *w = container_of(mail, struct bench_worker, ready);
-    struct control *k = w->owner;
+    struct bench_control *k = w->owner;
     uint64_t connected = 0;
 
-    if (++k->ready < k->started || k->phase != RAMP)
+    if (++k->ready < k->started || k->phase != BENCH_AT_RAMP)
         return;
     for (size_t i = 0; i < k->started; i++)
         connected += k->workers[i].ready_count;
@@ -320,8 +98,15 @@ static void on_ready(struct net_mail *mail)
         say_go(k);
 }
 
+/* All is done: the last figures, while everybody is still connected. */
+static void end_measured(struct bench_control *k)
+{
+    k->over = k->mark_until = true;
+    bench_ask_sample(k);
+}
+
 /* How long the storm took, from the break to the last one that is back. */
-static void end_round(struct control *k)
+static void end_round(struct bench_control *k)
 {
     struct bench_result *r = k->result;
     uint64_t last = k->start_ns;
@@ -331,70 +116,71 @@ static void end_round(struct control *k)
             last = k->workers[i].last_ns;
     r->rounds[r->round_count++] = (double)(last - k->start_ns) / 1e9;
     if (r->round_count == k->o->rounds) {
-        end(k);
+        end_measured(k);
         return;
     }
-    k->phase = PAUSE;
-    after(k, &k->next, k->o->storm_pause_ms);
+    k->phase = BENCH_AT_PAUSE;
+    bench_after(k, &k->next, k->o->storm_pause_ms);
 }
 
 static void on_drained(struct net_mail *mail)
 {
     struct bench_worker *w = container_of(mail, struct bench_worker, drained);
-    struct control *k = w->owner;
+    struct bench_control *k = w->owner;
 
-    if (++k->drained < k->started || k->phase < WARMUP || k->phase > DRAIN)
+    if (++k->drained < k->started || k->phase < BENCH_AT_WARMUP ||
+        k->phase > BENCH_AT_DRAIN)
         return;
     if (k->o->scenario == BENCH_STORM)
         end_round(k);
     else
-        end(k);
+        end_measured(k);
 }
 
-static void begin_drain(struct control *k)
+static void begin_drain(struct bench_control *k)
 {
-    k->phase = DRAIN;
+    k->phase = BENCH_AT_DRAIN;
     k->mark_until = true;
-    ask_sample(k);
-    after(k, &k->next, k->o->timeout_ms);
+    bench_ask_sample(k);
+    bench_after(k, &k->next, k->o->timeout_ms);
 }
 
-static void begin_measure(struct control *k)
+static void begin_measure(struct bench_control *k)
 {
-    k->phase = MEASURE;
+    k->phase = BENCH_AT_MEASURE;
     if (!k->result->round_count) { /* of a storm: only the first time */
         k->mark_from = true;
-        ask_sample(k);
+        bench_ask_sample(k);
     }
     at(k, &k->next, k->until_ns);
 }
 
 static void on_next(struct net_alarm *alarm)
 {
-    struct control *k = container_of(alarm, struct control, next);
+    struct bench_control *k = container_of(alarm, struct bench_control, next);
 
     switch (k->phase) {
-    case WARMUP:
+    case BENCH_AT_WARMUP:
         begin_measure(k);
         break;
-    case MEASURE:
+    case BENCH_AT_MEASURE:
         begin_drain(k);
         break;
-    case PAUSE:
+    case BENCH_AT_PAUSE:
         say_go(k);
         break;
-    default: /* DRAIN: what has not come back by now is missing */
-        end(k);
+    default: /* draining: what has not come back by now is missing */
+        bench_end(k);
         break;
     }
 }
 
-/* Ask for the last figures, have everybody leave, wait for the threads. */
-static void end(struct control *k)
+/* Everybody leaves, when the loop has ended: end_workers(). */
+void bench_end(struct bench_control *k)
 {
-    if (k->phase == END)
+    if (k->phase == BENCH_AT_END)
         return;
-    k->phase = END;
+    k->phase = BENCH_AT_END;
     net_loop_stop(&k->loop);
 }
 
@@ -405,7 +191,7 @@ static double share(double all, size_t part, size_t whole)
     return whole ? all * (double)part / (double)whole : 0;
 }
 
-static void set_up(struct control *k, struct bench_worker *w, size_t i)
+static void set_up(struct bench_control *k, struct bench_worker *w, size_t i)
 {
     const struct bench_options *o = k->o;
     const size_t n = k->shared.workers;
@@ -416,7 +202,7 @@ static void set_up(struct control *k, struct bench_worker *w, size_t i)
     w->owner = k;
     w->main = &k->loop;
     w->ready.run = on_ready;
-    w->sampled.run = on_sampled;
+    w->sampled.run = bench_on_sampled;
     w->drained.run = on_drained;
     w->client_count = o->connections / n + (i < o->connections % n);
     w->ramp = share(o->ramp, w->client_count, o->connections);
@@ -426,7 +212,7 @@ static void set_up(struct control *k, struct bench_worker *w, size_t i)
                          : o->count / n + (i < o->count % n);
 }
 
-static bool start_worker(struct control *k, size_t i)
+static bool start_worker(struct bench_control *k, size_t i)
 {
     struct bench_worker *w = &k->workers[i];
 
@@ -441,7 +227,7 @@ static bool start_worker(struct control *k, size_t i)
     return true;
 }
 
-static void start_ramp(struct control *k)
+static void start_ramp(struct bench_control *k)
 {
     struct bench_process p;
 
@@ -457,15 +243,15 @@ static void start_ramp(struct control *k)
         }
         k->result->server_rss_0 = p.rss;
     }
-    k->phase = RAMP;
+    k->phase = BENCH_AT_RAMP;
     k->begin_ns = k->sampled_ns = bench_now();
-    k->progress_ns = k->begin_ns + PROGRESS_NS;
-    after(k, &k->tick, SAMPLE_MIN_MS);
-    order_all(k, BENCH_RAMP);
+    k->progress_ns = k->begin_ns + 1000000000;
+    bench_after(k, &k->tick, BENCH_SAMPLE_MS);
+    bench_order_all(k, BENCH_RAMP);
 }
 
 /* What they have seen since the last sample, and what only the end tells. */
-static void collect(struct control *k)
+static void collect(struct bench_control *k)
 {
     struct bench_result *r = k->result;
     uint64_t last = k->from_ns;
@@ -494,24 +280,24 @@ static void collect(struct control *k)
     if (bench_is_messages(k->o->scenario) && r->counts.sent &&
         !r->counts.received && !r->counts.wrong && !r->counts.lost &&
         !r->interrupted)
-        no_answer(k);
+        bench_no_answer(k);
     /* By time, unless all that was asked for has come back before. */
     r->measured_s = k->until_ns < last || k->until_ns > UINT64_MAX / 4
                         ? (double)(last - k->from_ns) / 1e9
                         : (double)(k->until_ns - k->from_ns) / 1e9;
 }
 
-static void end_workers(struct control *k)
+static void end_workers(struct bench_control *k)
 {
     k->shared.interrupted = k->result->interrupted || k->result->failure[0];
-    order_all(k, BENCH_END);
+    bench_order_all(k, BENCH_END);
     for (size_t i = 0; i < k->started; i++)
         pthread_join(k->workers[i].thread, NULL);
     net_loop_deliver(&k->loop);
     collect(k);
     k->counts = k->result->counts;
     k->mark_until = true;
-    mark(k); /* unless that was done when its time had come */
+    bench_mark(k); /* unless that was done when its time had come */
     for (size_t i = 0; i < k->started; i++)
         bench_worker_destroy(&k->workers[i]);
 }
@@ -520,7 +306,7 @@ static void end_workers(struct control *k)
 
 static void on_connected(void *self, int fd, const struct net_address *peer)
 {
-    struct control *k = self;
+    struct bench_control *k = self;
 
     k->dial = NULL;
     close(fd);
@@ -533,7 +319,7 @@ static void on_connected(void *self, int fd, const struct net_address *peer)
 
 static void on_failed(void *self, const char *why)
 {
-    struct control *k = self;
+    struct bench_control *k = self;
     char text[sizeof k->result->failure];
 
     k->dial = NULL;
@@ -545,11 +331,11 @@ static const struct net_dial_ops dial_ops = { on_connected, on_failed };
 
 static void on_signal(void *self, int number)
 {
-    struct control *k = self;
+    struct bench_control *k = self;
 
     (void)number;
     k->result->interrupted = true;
-    end(k);
+    bench_end(k);
 }
 
 /* ------------------------------------------------------------------- all */
@@ -577,7 +363,7 @@ static bool make_payload(struct bench_shared *s)
     return s->payload != NULL;
 }
 
-static bool prepare(struct control *k)
+static bool prepare(struct bench_control *k)
 {
     struct bench_shared *s = &k->shared;
 
@@ -597,12 +383,12 @@ static bool prepare(struct control *k)
     return make_payload(s) && k->workers && s->slots;
 }
 
-static void run(struct control *k)
+static void run(struct bench_control *k)
 {
     const struct cli_url *url = &k->target->url;
 
     net_alarm_init(&k->next, on_next);
-    net_alarm_init(&k->tick, on_tick);
+    net_alarm_init(&k->tick, bench_on_tick);
     if (net_signal_watch(&k->on_int, &k->loop, SIGINT, on_signal, k) < 0 ||
         net_signal_watch(&k->on_term, &k->loop, SIGTERM, on_signal, k) < 0 ||
         !prepare(k) ||
@@ -623,7 +409,7 @@ static void run(struct control *k)
 void bench_control(const struct bench_options *o, struct cli_target *target,
                    struct bench_result *result)
 {
-    struct control k = { .o = o, .target = target, .result = result };
+    struct bench_control k = { .o = o, .target = target, .result = result };
 
     if (net_loop_init(&k.loop, &(struct net_loop_config){ 0 }) != SIO_OK) {
         give_up(&k, "no event loop could be made");
