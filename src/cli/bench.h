@@ -131,7 +131,7 @@ struct bench_point {
 
 struct bench_result {
     const struct bench_options *options;
-    const char *url, *address;
+    const char *url;
     struct bench_counts counts;
     struct cli_histogram latency, connect, late;
     struct bench_errors errors;

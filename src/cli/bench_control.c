@@ -9,15 +9,11 @@
  */
 #include "src/cli/bench_control.h"
 
-#include "src/net/signal.h"
-
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define LEAD_NS 20000000 /* from saying GO to the first event */
-
-void bench_end(struct bench_control *k);
 
 /* ------------------------------------------------------------------ helpers */
 
@@ -181,6 +177,7 @@ void bench_end(struct bench_control *k)
     if (k->phase == BENCH_AT_END)
         return;
     k->phase = BENCH_AT_END;
+    k->ended_ns = bench_now();
     net_loop_stop(&k->loop);
 }
 
@@ -244,10 +241,22 @@ static void start_ramp(struct bench_control *k)
         k->result->server_rss_0 = p.rss;
     }
     k->phase = BENCH_AT_RAMP;
-    k->begin_ns = k->sampled_ns = bench_now();
+    k->begin_ns = k->point_ns = bench_now();
     k->progress_ns = k->begin_ns + 1000000000;
     bench_after(k, &k->tick, BENCH_SAMPLE_MS);
     bench_order_all(k, BENCH_RAMP);
+}
+
+/* From the beginning of what is measured to its end: when the time was over, or
+ * the run was; with what came back late, and with --count, to the last answer.
+ */
+static double measured_s(const struct bench_control *k, uint64_t last)
+{
+    uint64_t until = k->until_ns < k->ended_ns ? k->until_ns : k->ended_ns;
+
+    if (k->o->count || k->o->scenario == BENCH_STORM || last > until)
+        until = last;
+    return until > k->from_ns ? (double)(until - k->from_ns) / 1e9 : 0;
 }
 
 /* What they have seen since the last sample, and what only the end tells. */
@@ -281,10 +290,7 @@ static void collect(struct bench_control *k)
         !r->counts.received && !r->counts.wrong && !r->counts.lost &&
         !r->interrupted)
         bench_no_answer(k);
-    /* By time, unless all that was asked for has come back before. */
-    r->measured_s = k->until_ns < last || k->until_ns > UINT64_MAX / 4
-                        ? (double)(last - k->from_ns) / 1e9
-                        : (double)(k->until_ns - k->from_ns) / 1e9;
+    r->measured_s = measured_s(k, last);
 }
 
 static void end_workers(struct bench_control *k)
@@ -310,10 +316,8 @@ static void on_connected(void *self, int fd, const struct net_address *peer)
 
     k->dial = NULL;
     close(fd);
-    if (peer->family != AF_UNIX && net_address_text(peer, k->address)) {
+    if (peer->family != AF_UNIX && net_address_text(peer, k->address))
         k->target->dial = k->address;
-        k->result->address = k->address;
-    }
     start_ramp(k);
 }
 
@@ -421,5 +425,4 @@ void bench_control(const struct bench_options *o, struct cli_target *target,
     free(k.workers);
     net_loop_destroy(&k.loop);
     target->dial = target->url.host;
-    result->address = NULL;
 }

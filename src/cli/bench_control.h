@@ -40,14 +40,18 @@ struct bench_control {
     size_t started; /* threads */
     enum bench_phase phase;
     struct net_alarm next, tick; /* of the phase; of samples */
-    uint64_t begin_ns, start_ns, from_ns, until_ns;
+    uint64_t begin_ns, start_ns, from_ns, until_ns, ended_ns;
     size_t ready, sampled, drained;
     bool sampling, mark_from, mark_until; /* asked for, with the next sample */
     bool marked_from, marked_until;
     bool over;  /* with the next sample */
     bool again; /* a sample was wanted while one was on its way */
-    struct bench_counts counts; /* the last sample */
-    uint64_t errors, sampled_ns, progress_ns;
+    struct bench_counts counts;       /* the last sample */
+    uint64_t errors;                  /* the same */
+    struct bench_counts point_counts; /* when the last point was made */
+    uint64_t point_errors, point_ns;
+    struct cli_histogram latency; /* since then */
+    uint64_t progress_ns;         /* when the next line is due */
     uint64_t moved_ns; /* when something has come back, or nobody waited */
     double tool_cpu_0, server_cpu_0;
     uint64_t server_events_0;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LEAST 5    /* that an axis of numbers goes up to: its ticks are whole */
 #define POINTS 240 /* of a line over time; more are put together */
 
 static const char style[] =
@@ -48,17 +49,18 @@ static const char style[] =
     ".dot{opacity:0}.dot:hover{opacity:1}"
     ".line.a{stroke:var(--a)}.line.b{stroke:var(--b)}.line.c{stroke:var(--c)}"
     ".area.a,.dot.a{fill:var(--a)}.dot.b{fill:var(--b)}"
-    ".dot.c{fill:var(--c)}\n"
+    ".area.c,.dot.c{fill:var(--c)}\n"
     ".legend i{display:inline-block;width:.9rem;height:.2rem;"
     "border-radius:.1rem;margin:0 .35rem .2rem .9rem}"
     ".legend i:first-child{margin-left:0}i.a{background:var(--a)}"
     "i.b{background:var(--b)}i.c{background:var(--c)}\n"
     "table{border-collapse:collapse;width:100%;"
     "font-variant-numeric:tabular-nums}td,th{text-align:right;"
-    "padding:.3rem .5rem;border-top:1px solid var(--rule)}"
+    "padding:.3rem .5rem;white-space:nowrap;border-top:1px solid var(--rule)}"
     "tr:first-child th{border-top:0}th{font-weight:500;color:var(--dim)}"
     "td:first-child,th:first-child{text-align:left}"
-    ".text td,.text th{text-align:left;overflow-wrap:anywhere}"
+    ".text td{text-align:left}.text td+td{white-space:normal;"
+    "overflow-wrap:anywhere;width:100%}"
     ".wide{overflow-x:auto}\n";
 
 /* ---------------------------------------------------------------- helpers */
@@ -261,8 +263,9 @@ static void plot_time(FILE *out, const char *title, const struct series *s,
     svg.x = (struct svg_axis){ 0,     s->points[s->count - 1].at_s,
                                false, label_time,
                                NULL,  0 };
-    svg.y =
-        (struct svg_axis){ 0, greatest * 1.08, false, label_number, NULL, 0 };
+    svg.y = (struct svg_axis){ 0,     fmax(greatest * 1.08, LEAST),
+                               false, label_number,
+                               NULL,  0 };
     if (logarithmic) {
         svg.y.label = label_tick;
         log_range(&svg.y, least, greatest);

@@ -11,7 +11,6 @@
 #include <sys/resource.h>
 
 #define PROGRESS_NS 1000000000
-#define SAMPLE_MIN_MS BENCH_SAMPLE_MS
 #define SAMPLE_MAX_MS 1000
 #define SAMPLES 40 /* of a short run */
 
@@ -63,36 +62,46 @@ void bench_mark(struct bench_control *k)
     }
 }
 
-static void add_point(struct bench_control *k,
-                      const struct bench_counts *counts,
-                      const struct cli_histogram *latency, uint64_t errors)
+/* Room for one more; NULL: no memory, or BENCH_POINTS_MAX. */
+static struct bench_point *new_point(struct bench_result *r)
 {
-    struct bench_result *r = k->result;
-    const uint64_t now = bench_now();
-    const double s = (double)(now - k->sampled_ns) / 1e9;
-    struct bench_point *p;
-
     if (r->point_count == r->point_cap && r->point_cap < BENCH_POINTS_MAX) {
         const size_t cap = r->point_cap ? r->point_cap * 2 : 64;
+        struct bench_point *p = realloc(r->points, cap * sizeof *p);
 
-        p = realloc(r->points, cap * sizeof *p);
         if (!p)
-            return;
+            return NULL;
         r->points = p;
         r->point_cap = cap;
     }
-    if (r->point_count == r->point_cap || s <= 0)
+    return r->point_count < r->point_cap ? &r->points[r->point_count++] : NULL;
+}
+
+/* What has come since the last point; samples in quick succession make one. */
+static void add_point(struct bench_control *k)
+{
+    const uint64_t now = bench_now();
+    const double s = (double)(now - k->point_ns) / 1e9;
+    struct bench_point *p;
+
+    if (s < BENCH_SAMPLE_MS / 2e3)
         return;
-    p = &r->points[r->point_count++];
-    p->at_s = (double)(now - k->begin_ns) / 1e9;
-    p->connected = (double)counts->connected;
-    p->received_rate = (double)(counts->received - k->counts.received) / s;
-    p->sent_rate = (double)(counts->sent - k->counts.sent) / s;
-    p->p50_ns = (double)cli_histogram_at(latency, 50);
-    p->p99_ns = (double)cli_histogram_at(latency, 99);
-    p->max_ns = (double)latency->max;
-    p->errors = (double)(errors - k->errors);
-    k->sampled_ns = now;
+    p = new_point(k->result);
+    if (p) {
+        p->at_s = (double)(now - k->begin_ns) / 1e9;
+        p->connected = (double)k->counts.connected;
+        p->received_rate =
+            (double)(k->counts.received - k->point_counts.received) / s;
+        p->sent_rate = (double)(k->counts.sent - k->point_counts.sent) / s;
+        p->p50_ns = (double)cli_histogram_at(&k->latency, 50);
+        p->p99_ns = (double)cli_histogram_at(&k->latency, 99);
+        p->max_ns = (double)k->latency.max;
+        p->errors = (double)(k->errors - k->point_errors);
+    }
+    cli_histogram_init(&k->latency);
+    k->point_ns = now;
+    k->point_counts = k->counts;
+    k->point_errors = k->errors;
 }
 
 static void progress(struct bench_control *k)
@@ -153,26 +162,20 @@ static void check_answers(struct bench_control *k, uint64_t received)
 
 static void all_sampled(struct bench_control *k)
 {
-    struct cli_histogram *latency = calloc(1, sizeof *latency);
     const uint64_t received = k->counts.received;
-    struct bench_counts counts = { 0 };
-    uint64_t errors = 0;
 
     k->sampling = false;
+    k->counts = (struct bench_counts){ 0 };
+    k->errors = 0;
     for (size_t i = 0; i < k->started; i++) {
         const struct bench_sample *s = &k->workers[i].sample;
 
-        bench_counts_add(&counts, &s->counts);
-        errors += bench_errors_count(&s->errors);
+        bench_counts_add(&k->counts, &s->counts);
+        k->errors += bench_errors_count(&s->errors);
         cli_histogram_merge(&k->result->latency, &s->latency);
-        if (latency)
-            cli_histogram_merge(latency, &s->latency);
+        cli_histogram_merge(&k->latency, &s->latency);
     }
-    if (latency)
-        add_point(k, &counts, latency, errors);
-    free(latency);
-    k->counts = counts;
-    k->errors = errors;
+    add_point(k);
     bench_mark(k);
     if (k->result->point_count)
         progress(k);
@@ -202,6 +205,6 @@ void bench_on_tick(struct net_alarm *alarm)
 
     if (!k->sampling)
         bench_ask_sample(k);
-    ms = ms < SAMPLE_MIN_MS ? SAMPLE_MIN_MS : ms;
+    ms = ms < BENCH_SAMPLE_MS ? BENCH_SAMPLE_MS : ms;
     bench_after(k, &k->tick, ms > SAMPLE_MAX_MS ? SAMPLE_MAX_MS : ms);
 }

@@ -397,12 +397,17 @@ for (const transport of ["websocket", "polling"]) {
 }
 
 test("sio bench: SIGINT has the report so far", async () => {
-  const said = await bench(["echo", node.url, "-d", "60s", "-w", "0", "-c", "5"], {
+  const json = join(tmpdir(), `sio-bench-${process.pid}.json`);
+  const said = await bench(["echo", node.url, "-d", "60s", "-w", "0", "-c", "5", "--json", json], {
     started: (child, told) => child.stderr.on("data", () => told.stderr.includes("p50") && child.kill("SIGINT")),
   });
   assert.equal(said.status, 130);
   assert.match(said.stdout, /latency +p50 .*\n/);
   assert.match(said.stdout, /\ninterrupted\n$/);
+  const r = JSON.parse(readFileSync(json));
+  rmSync(json);
+  assert.equal(r.interrupted, true);
+  assert.ok(r.measured_s > 0.5 && r.measured_s < 10, `${r.measured_s} s`);
 });
 
 // -------------------------------------------------------------------- reports
