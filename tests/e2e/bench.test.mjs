@@ -80,7 +80,7 @@ for (const [name, url] of Object.entries(servers)) {
       assert.equal(r.opened, 20);
       assert.equal(r.sent, r.received);
       assert.ok(r.received > 20 && r.answers > 0 && r.answers <= r.received);
-      assert.ok(Math.abs(r.measured_s - 0.5) < 0.01);
+      assert.ok(r.measured_s > 0.49 && r.measured_s < 5, `${r.measured_s} s`); // to the last answer
       assert.equal(r.latency_ns.count, r.answers);
       const { min, p50, p99, max } = r.latency_ns;
       assert.ok(0 < min && min <= p50 && p50 <= p99 && p99 <= max);
