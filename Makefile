@@ -261,7 +261,11 @@ fuzz: setup
 	+@$(MAKE) --no-print-directory $(JOBS) $(FUZZ:%=build/fuzz/%)
 	@sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ)
 
-#: make bench           server CPU per event: floor, Node, libsio (an hour)
+#: make bench           libsio beside Node and the floor: CPU per event, ratios
+#:                      (BENCH_ROUNDS=5 BENCH_SECONDS=0.8 BENCH_ONLY=row,row)
+BENCH_ROUNDS  ?= 5
+BENCH_SECONDS ?= 0.8
+BENCH_ONLY    ?=
 build/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)
@@ -269,8 +273,8 @@ build/bench/%: tests/bench/%.c
 bench: build/bench/sioload build/bench/cfloor
 	@$(MAKE) --no-print-directory BUILD=release servers
 	@[ -d tests/bench/node/node_modules ] || npm --prefix tests/bench/node ci
-	python3 tests/bench/compare.py
-	python3 tests/bench/compare.py --table build/bench/results.jsonl
+	python3 tests/bench/bench.py --rounds $(BENCH_ROUNDS) \
+	    --seconds $(BENCH_SECONDS) --only '$(BENCH_ONLY)'
 #: make bench-memory    bytes of RSS per idle client, and after they have left
 bench-memory: certs
 	@$(MAKE) --no-print-directory BUILD=release servers

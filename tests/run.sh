@@ -46,6 +46,7 @@ for test; do
 done
 if [ $quick = no ]; then
     run lint sh tests/lint/lint.sh "$out"
+    ! command -v python3 >/dev/null || run bench python3 tests/bench/test_bench.py
     [ ! -e tests/install/run.sh ] || run install sh tests/install/run.sh "$out"
     for test in tests/e2e/*.test.mjs tests/suites/*.test.mjs \
         tests/cluster/*.test.mjs tests/browser/*.test.mjs; do

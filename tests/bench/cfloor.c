@@ -5,7 +5,7 @@
  * write() per readable event, one write() per broadcast recipient.  A real
  * server cannot be expected to be cheaper per event with the same system calls.
  *
- *     cfloor PORT
+ *     cfloor PORT         prints "ready PORT"; 0 takes a free one
  *
  * SPDX-License-Identifier: MIT
  */
@@ -449,14 +449,16 @@ int main(int argc, char **argv)
     setrlimit(RLIMIT_NOFILE, &rl);
     signal(SIGPIPE, SIG_IGN);
     setsockopt(ls, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(ls, (struct sockaddr *)&a, sizeof a) || listen(ls, 4096)) {
+    socklen_t len = sizeof a;
+    if (bind(ls, (struct sockaddr *)&a, sizeof a) || listen(ls, 4096) ||
+        getsockname(ls, (struct sockaddr *)&a, &len)) {
         perror("listen");
         return 1;
     }
     ep = epoll_create1(0);
     ev[0] = (struct epoll_event){ .events = EPOLLIN, .data.ptr = NULL };
     epoll_ctl(ep, EPOLL_CTL_ADD, ls, ev);
-    puts("ready"), fflush(stdout);
+    printf("ready %d\n", ntohs(a.sin_port)), fflush(stdout);
     time_t next_ping = time(NULL) + 25;
     for (;;) {
         int n = epoll_wait(ep, ev, 1024, 1000);

@@ -10,7 +10,7 @@ end. Instructions are counted, so it does not matter what else the machine
 does; only how events share a turn of the loop differs a little from run to
 run. --top prints the functions that most of it went to, of the longer run.
 
-The kernel's work is not in it: compare.py measures that.
+The kernel's work is not in it: bench.py measures that.
 
 SPDX-License-Identifier: MIT
 """

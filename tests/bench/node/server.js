@@ -1,12 +1,17 @@
-// The contract of sioload.c on Node's socket.io:  PORT=3000 node server.js
+// The contract of sioload.c on Node's socket.io:
+//
+//     node server.js PORT [pingInterval in ms]
+//
+// Listens on 127.0.0.1 and prints "ready PORT"; port 0 takes a free one.
 //
 // SPDX-License-Identifier: MIT
 "use strict";
 const http = require("http");
 const { Server } = require("socket.io");
 
+const [port, pingInterval] = process.argv.slice(2).map(Number);
 const server = http.createServer();
-const io = new Server(server);
+const io = new Server(server, pingInterval ? { pingInterval } : {});
 
 io.on("connection", (socket) => {
   socket.on("echo", (x, ack) => {
@@ -16,4 +21,6 @@ io.on("connection", (socket) => {
   socket.on("broadcast", (x) => io.emit("broadcast", x));
 });
 
-server.listen(+process.env.PORT || 3000, "127.0.0.1", 4096, () => console.log("ready"));
+server.listen(port || 0, "127.0.0.1", 4096, () =>
+  console.log("ready", server.address().port)
+);
