@@ -266,10 +266,13 @@ fuzz: setup
 BENCH_ROUNDS  ?= 5
 BENCH_SECONDS ?= 0.8
 BENCH_ONLY    ?=
+build/bench/sioload: tests/bench/codec.c tests/bench/codec.h
+build/bench/sioload: BENCH_LIBS := -lssl -lcrypto -lz
 build/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) -std=c11 -O2 -Wall -Wextra -Wshadow -Werror -o $@ $<
+	$(Q)$(CC) -std=c11 -O2 -Wall -Wextra -Wshadow -Werror -o $@ \
+	    $(filter %.c,$^) $(BENCH_LIBS)
 bench: build/bench/sioload build/bench/cfloor
 	@$(MAKE) --no-print-directory BUILD=release servers
 	@[ -d tests/bench/node/node_modules ] || npm --prefix tests/bench/node ci

@@ -1,19 +1,19 @@
 /*
  * sioload - a load generator for Socket.IO v5 (Engine.IO v4) servers.
  *
- * One thread, one epoll set, no dependencies:
- *
- *     cc -std=c11 -O2 -Wall -Wextra -o sioload sioload.c
- *
- * It talks plain ws:// or HTTP long-polling to a server on the loopback
- * interface, checks the content of everything that comes back, and prints one
- * line of JSON.  The exit status is 0 only if nothing at all went wrong.
+ * One thread, one epoll set. It talks ws:// and HTTP long-polling, with --tls
+ * wss:// and https://, to a server on the loopback interface, checks the
+ * content of everything that comes back, and prints one line of JSON.  The exit
+ * status is 0 only if nothing at all went wrong.
  *
  * What the server has to offer ("the contract"), in the default namespace:
  *
  *     on "echo"(x), no ack wanted   ->  socket.emit("echo", x)
  *     on "echo"(x), ack wanted      ->  ack(x)
  *     on "broadcast"(x)             ->  io.emit("broadcast", x)
+ *
+ * and the same "echo" under another name with --event, or in "/n0", "/n1" and
+ * so on with --namespaces.
  *
  * x is a string (or with --object a small object), or a Buffer in mode binary.
  *
@@ -34,6 +34,8 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include "codec.h"
+
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
@@ -88,8 +90,12 @@ static struct {
     double warm, secs, settle, stall, limit;
     bool polling; /* idle: hold long-polling clients instead of WebSockets */
     bool hang;    /* polling: a GET always pending on a second TCP connection */
-    bool object, utf8;
-    int closing; /* CL_* */
+    bool object, utf8, words;
+    bool tls, deflate;
+    int active;        /* echo: only so many of the connections send (0: all) */
+    int namespaces;    /* echo: clients join /n0, /n1, ... in turn (0: "/") */
+    const char *event; /* echo: what the event is called; comes back as echo */
+    int closing;       /* CL_* */
     pid_t pids[16];
     int npids;
 } o = {
@@ -106,6 +112,7 @@ static struct {
     .warm = 1,
     .secs = 5,
     .settle = 1,
+    .event = "echo",
     .stall = 10,
     .limit = 300,
 };
@@ -115,7 +122,7 @@ static struct {
 /* One TCP connection.  A client is one of these, or two (c and c->peer) when
    long-polling needs a second connection; the client's own fields (from `id`
    on) are those of the first, reached through c->main. */
-enum st { ST_FREE, ST_TCP, ST_HTTP, ST_UPGRADE, ST_WS, ST_CLOSING };
+enum st { ST_FREE, ST_TCP, ST_TLS, ST_HTTP, ST_UPGRADE, ST_WS, ST_CLOSING };
 struct conn {
     int fd;
     uint8_t st, req; /* req: HTTP request under way: 0, 'G' or 'P' */
@@ -124,6 +131,7 @@ struct conn {
     char *in, *out, *frag; /* leftover input, pending output, fragments */
     uint32_t inlen, incap, outoff, outlen, outcap, fraglen, fragcap, fragop;
     struct conn *peer, *main;
+    struct ssl_st *tls; /* NULL: plain */
 
     uint32_t id, seq_tx, seq_rx, inflight;
     bool joined, live_ws,
@@ -132,6 +140,8 @@ struct conn {
     char *body; /* packets waiting to be POSTed */
     uint32_t bodylen, bodycap;
     char sid[64];
+    char nsp[16]; /* "/n12,", or "" */
+    uint32_t nsplen;
 };
 
 struct slot {
@@ -389,9 +399,11 @@ static void out_put(struct conn *c, const void *p, size_t n)
    next read to find. */
 static void flush(struct conn *c)
 {
-    if (c->fd < 0 || c->st == ST_TCP || c->outoff == c->outlen)
+    if (c->fd < 0 || c->st == ST_TCP || c->st == ST_TLS ||
+        c->outoff == c->outlen)
         return;
-    ssize_t n = write(c->fd, c->out + c->outoff, c->outlen - c->outoff);
+    ssize_t n =
+        codec_write(c->tls, c->fd, c->out + c->outoff, c->outlen - c->outoff);
     n_writes++;
     if (n > 0)
         c->outoff += (uint32_t)n, bytes_out += (uint64_t)n;
@@ -405,11 +417,18 @@ static void flush(struct conn *c)
 
 static void ws_send(struct conn *c, int opcode, const void *data, size_t n)
 {
+    unsigned first = 0x80 | (unsigned)opcode;
+    if (o.deflate && opcode < 8) {
+        data = codec_deflate(data, n, &n);
+        if (!data)
+            die("deflate");
+        first |= 0x40;
+    }
     unsigned char *p = (unsigned char *)out_room(c, n + 22), *h = p;
     const unsigned char *d = data;
     uint64_t key, w;
     size_t i = 0;
-    *p++ = (unsigned char)(0x80 | opcode);
+    *p++ = (unsigned char)first;
     if (n < 126) {
         *p++ = (unsigned char)(0x80 | n);
     } else if (n < 65536) {
@@ -434,6 +453,9 @@ static void ws_send(struct conn *c, int opcode, const void *data, size_t n)
 
 /* The WebSocket key is the example of RFC 6455, whose answer is known. */
 #define WS_KEY "dGhlIHNhbXBsZSBub25jZQ=="
+#define WS_DEFLATE                                   \
+    "Sec-WebSocket-Extensions: permessage-deflate; " \
+    "client_no_context_takeover; server_no_context_takeover"
 #define WS_ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 static void http_send(struct conn *c, char what, const char *sid,
@@ -450,7 +472,8 @@ static void http_send(struct conn *c, char what, const char *sid,
         k += snprintf(h + k, sizeof h - (size_t)k,
                       "Upgrade: websocket\r\nConnection: Upgrade\r\n"
                       "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " WS_KEY
-                      "\r\n\r\n");
+                      "\r\n%s\r\n",
+                      o.deflate ? WS_DEFLATE "\r\n" : "");
     else if (what == 'P')
         k += snprintf(h + k, sizeof h - (size_t)k,
                       "Connection: keep-alive\r\n"
@@ -502,6 +525,8 @@ static void conn_close(struct conn *c, bool reset)
     if (reset)
         setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
                    sizeof(struct linger));
+    codec_tls_free(c->tls);
+    c->tls = NULL;
     close(c->fd);
     c->fd = -1;
     c->st = ST_FREE;
@@ -612,6 +637,9 @@ static void event_send(struct conn *c)
     struct slot *s = slot_of(c, seq);
     if (o.mode == M_ACK)
         p += snprintf(p, 16, "42%u", seq);
+    else if (o.mode != M_BINARY)
+        p[0] = '4', p[1] = '2', p += 2;
+    memcpy(p, c->nsp, c->nsplen), p += c->nsplen;
     memcpy(p, tx_head, tx_headlen), p += tx_headlen;
     hex8(p, c->id), hex8(p + 8, seq), p += 16;
     memcpy(p, tail, taillen), p += taillen;
@@ -628,7 +656,8 @@ static void event_send(struct conn *c)
 /* Top up to o.depth events in flight. */
 static void fill(struct conn *c)
 {
-    if (stopping || phase < P_WARM || (o.mode == M_BROADCAST && c->id))
+    if (stopping || phase < P_WARM || (o.mode == M_BROADCAST && c->id) ||
+        (o.active && c->id >= (unsigned)o.active))
         return;
     while (c->inflight < (unsigned)o.depth && !slot_of(c, c->seq_tx)->t)
         event_send(c);
@@ -705,6 +734,25 @@ static void client_joined(struct conn *c)
     }
 }
 
+static void join(struct conn *c)
+{
+    char text[2 + sizeof c->nsp];
+    c->nsplen = 0;
+    if (o.namespaces)
+        c->nsplen = (uint32_t)snprintf(c->nsp, sizeof c->nsp, "/n%u,",
+                                       c->id % (unsigned)o.namespaces);
+    packet_put(
+        c, text,
+        (size_t)snprintf(text, sizeof text, "40%.*s", (int)c->nsplen, c->nsp));
+}
+
+/* Is it "4" and this type, of the namespace that the client is in? */
+static bool is_packet(const struct conn *c, char type, const char *p, size_t n)
+{
+    return n >= 2 + c->nsplen && p[1] == type &&
+           !memcmp(p + 2, c->nsp, c->nsplen);
+}
+
 /* One Engine.IO packet in text form, by either transport. */
 static void packet(struct conn *c, const char *p, size_t n)
 {
@@ -722,7 +770,7 @@ static void packet(struct conn *c, const char *p, size_t n)
         e += 7;
         for (size_t i = 0; i + 1 < sizeof c->sid && e < p + n && *e != '"'; i++)
             c->sid[i] = *e++, c->sid[i + 1] = 0;
-        packet_put(c, "40", 2);
+        join(c);
         return;
     case '2':
         n_pings++;
@@ -732,7 +780,8 @@ static void packet(struct conn *c, const char *p, size_t n)
         n_ctl_rx++;
         return;
     case '4':
-        if (!c->joined && n > 10 && !memcmp(p, "40{\"sid\":\"", 10)) {
+        if (!c->joined && is_packet(c, '0', p, n) && n > 10 + c->nsplen &&
+            !memcmp(p + 2 + c->nsplen, "{\"sid\":\"", 8)) {
             client_joined(c);
             return;
         }
@@ -754,8 +803,10 @@ static void packet(struct conn *c, const char *p, size_t n)
                    (!memcmp(p, bin_head, n) || !memcmp(p, bin_head2, n)))))
                 break;
             c->binwait = true;
+        } else if (is_packet(c, '2', p, n)) {
+            verify(c, p + 2 + c->nsplen, n - 2 - c->nsplen, -1);
         } else {
-            verify(c, p, n, -1);
+            break;
         }
         return;
     }
@@ -812,7 +863,8 @@ static size_t ws_parse(struct conn *c, char *buf, size_t n)
     uint64_t len = p[1] & 127;
     size_t h = 2;
     unsigned op = p[0] & 15;
-    if ((p[0] & 0x70) || (p[1] & 0x80)) {
+    bool packed = (p[0] & 0x40) && o.deflate && (p[0] & 0x80) && op && op < 8;
+    if ((p[0] & (packed ? 0x30 : 0x70)) || (p[1] & 0x80)) {
         client_fail(c, E_PROTO, "reserved or mask bit set");
         return n;
     }
@@ -841,6 +893,14 @@ static size_t ws_parse(struct conn *c, char *buf, size_t n)
         c->fraglen += (uint32_t)len;
         if (p[0] & 0x80)
             ws_message(c, c->fragop, c->frag, c->fraglen), c->fraglen = 0;
+    } else if (packed) {
+        size_t size = 0;
+        char *plain = codec_inflate(buf + h, len, RBUF, &size);
+        if (!plain) {
+            client_fail(c, E_PROTO, "does not inflate");
+            return h + len;
+        }
+        ws_message(c, op, plain, size);
     } else {
         ws_message(c, op, buf + h, len);
     }
@@ -867,7 +927,7 @@ static void pump(struct conn *c)
             conn_open(poster);
             return;
         }
-        if (poster->st == ST_TCP)
+        if (poster->st <= ST_TLS)
             return;
         http_send(poster, 'P', c->sid, c->body, c->bodylen);
         c->bodylen = 0;
@@ -881,7 +941,7 @@ static void pump(struct conn *c)
             conn_open(c);
             return;
         }
-        if (c->st == ST_TCP)
+        if (c->st <= ST_TLS)
             return;
         http_send(c, 'G', c->sid, NULL, 0);
         flush(c);
@@ -953,6 +1013,10 @@ static size_t http_parse(struct conn *c, char *p, size_t n)
                         "upgrade refused or wrong Sec-WebSocket-Accept");
             return n;
         }
+        if (o.deflate && !header(h, he, "sec-websocket-extensions:")) {
+            client_fail(c, E_HTTP, "no permessage-deflate");
+            return n;
+        }
         c->st = ST_WS, c->req = 0;
         if (o.mode == M_UPGRADE)
             ws_send(c, 1, "2probe", 6);
@@ -1009,7 +1073,7 @@ static void on_eof(struct conn *c, int err)
     else if (o.mode == M_UPGRADE && !c->is_ws && c->main->live_ws)
         conn_close(c, false);
     else
-        client_fail(c, c->st == ST_TCP ? E_CONNECT : E_CLOSED,
+        client_fail(c, c->st <= ST_TLS ? E_CONNECT : E_CLOSED,
                     err ? strerror(err) : "end of file");
 }
 
@@ -1019,7 +1083,7 @@ static void on_readable(struct conn *c)
     size_t have = c->inlen, off = 0;
     if (have)
         memcpy(rbuf, c->in, have);
-    ssize_t n = read(c->fd, rbuf + have, RBUF - have);
+    ssize_t n = codec_read(c->tls, c->fd, rbuf + have, RBUF - have);
     n_reads++;
     if (n <= 0) {
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -1046,6 +1110,19 @@ static void on_readable(struct conn *c)
     flush(c);
 }
 
+/* It can be spoken on: begin. */
+static void on_connected(struct conn *c)
+{
+    if (c->is_ws) {
+        c->st = ST_UPGRADE;
+        http_send(c, 'U', c == c->main ? "" : c->main->sid, NULL, 0);
+        flush(c);
+    } else {
+        c->st = ST_HTTP;
+        pump(c->main);
+    }
+}
+
 static void on_event(const struct epoll_event *ev)
 {
     struct conn *c = &conns[(uint32_t)ev->data.u64];
@@ -1061,14 +1138,16 @@ static void on_event(const struct epoll_event *ev)
         }
         c->want_out = false;
         watch(c, EPOLL_CTL_MOD, EPOLLIN);
-        if (c->is_ws) {
-            c->st = ST_UPGRADE;
-            http_send(c, 'U', c == c->main ? "" : c->main->sid, NULL, 0);
-            flush(c);
-        } else {
-            c->st = ST_HTTP;
-            pump(c->main);
-        }
+        if (o.tls && !(c->tls = codec_tls_new(c->fd)))
+            die("TLS");
+        c->st = ST_TLS;
+    }
+    if (c->st == ST_TLS) {
+        int done = c->tls ? codec_tls_handshake(c->tls) : 1;
+        if (done < 0)
+            client_fail(c, E_CONNECT, "TLS handshake");
+        else if (done)
+            on_connected(c);
         return;
     }
     if (ev->events & EPOLLOUT)
@@ -1096,9 +1175,10 @@ static void paced(uint64_t now)
     if (!t0)
         t0 = now;
     long due = (long)((double)(now - t0) * (double)o.rate / 1e9) - sent;
-    for (int tries = 0; due > 0 && tries < o.conns; tries++) {
+    int senders = o.active ? o.active : o.conns;
+    for (int tries = 0; due > 0 && tries < senders; tries++) {
         struct conn *c = &conns[next];
-        next = (next + 1) % o.conns;
+        next = (next + 1) % senders;
         if (c->fd < 0 || !c->joined || c->inflight >= (unsigned)o.depth ||
             slot_of(c, c->seq_tx)->t)
             continue;
@@ -1335,8 +1415,13 @@ _Noreturn static void usage(void)
           "  --polling                    idle: hold long-polling clients\n"
           "  --hang                       polling: keep a GET pending, POST on "
           "a second connection\n"
-          "  --object --utf8              payload is an object; filler is "
-          "three-byte characters\n"
+          "  --object --utf8 --words      payload is an object; filler is "
+          "three-byte characters, or words\n"
+          "  --tls --deflate              TLS; permessage-deflate for every "
+          "message\n"
+          "  --active N                   only N of the connections send\n"
+          "  --namespaces N --event NAME  echo: clients join /n0.. in turn; "
+          "NAME is sent, \"echo\" comes back\n"
           "  --close mix|clean|fin|rst    churn, upgrade: how to leave\n"
           "  --settle S --stall S --limit S --label TEXT\n",
           stderr);
@@ -1415,6 +1500,12 @@ static const struct opt opts[] = {
     { "hang", OPT_FLAG, &o.hang, NULL },
     { "object", OPT_FLAG, &o.object, NULL },
     { "utf8", OPT_FLAG, &o.utf8, NULL },
+    { "words", OPT_FLAG, &o.words, NULL },
+    { "tls", OPT_FLAG, &o.tls, NULL },
+    { "deflate", OPT_FLAG, &o.deflate, NULL },
+    { "active", OPT_INT, &o.active, NULL },
+    { "namespaces", OPT_INT, &o.namespaces, NULL },
+    { "event", OPT_TEXT, &o.event, NULL },
     { "close", OPT_CALL, NULL, opt_close },
     { "settle", OPT_TIME, &o.settle, NULL },
     { "stall", OPT_TIME, &o.stall, NULL },
@@ -1476,6 +1567,10 @@ static void parse_args(int argc, char **argv)
         o.size < 16 || o.size > (int)(RBUF / 4) || o.srcs < 1 || o.srcs > 250 ||
         o.burst < 1)
         usage();
+    if (o.active < 0 || o.active > o.conns || o.namespaces < 0 ||
+        o.namespaces > 1000000 || strlen(o.event) > 32 ||
+        (o.namespaces && o.mode != M_ECHO))
+        usage();
     if (o.rate && o.mode != M_ECHO && o.mode != M_ACK && o.mode != M_BINARY)
         usage();
     if (o.mode == M_UPGRADE)
@@ -1484,14 +1579,36 @@ static void parse_args(int argc, char **argv)
         o.closing = CL_CLEAN;
 }
 
+/* Text that packs about as well as text does: words out of a few. */
+static char next_of_words(long i)
+{
+    static const char *const words[] = {
+        "time",    "person", "year", "way",  "day",   "thing",  "man",
+        "world",   "life",   "hand", "part", "child", "eye",    "woman",
+        "place",   "work",   "week", "case", "point", "number", "group",
+        "problem", "fact",   "be",   "have", "do",    "say",    "get",
+        "make",    "go",     "know", "take", "see",   "come",   "think",
+        "look",    "want",   "give", "use",  "find",  "tell",   "ask"
+    };
+    static const char *word;
+    static uint64_t seed;
+    if (i == 0)
+        seed = 1, word = "";
+    if (*word)
+        return *word++;
+    seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+    word = words[(seed >> 33) % (sizeof words / sizeof *words)];
+    return ' ';
+}
+
 /* Head and tail of the one message this run sends over and over. */
 static void make_message(void)
 {
     static const char obj[] = "{\"id\":\"",
                       mid[] = "\",\"user\":\"alice\",\"room\":42,\"ok\":true,"
                               "\"tags\":[\"a\",\"b\"],\"text\":\"";
-    const char *name = o.mode == M_BROADCAST ? "broadcast" : "echo",
-               *ack = o.mode == M_ACK ? "" : "42";
+    const char *name = o.mode == M_BROADCAST ? "broadcast" : o.event,
+               *back = o.mode == M_BROADCAST ? "broadcast" : "echo";
     const char *open = o.object ? obj : "\"",
                *close = o.object ? "\"}]" : "\"]";
     long fill = o.size - 16;
@@ -1504,11 +1621,11 @@ static void make_message(void)
             tail[i] = (char)(i * 131 + 7);
         return;
     }
-    snprintf(tx_head, sizeof tx_head, "%s[\"%s\",%s", ack, name, open);
+    snprintf(tx_head, sizeof tx_head, "[\"%s\",%s", name, open);
     if (o.mode == M_ACK)
         snprintf(rx_head, sizeof rx_head, "[%s", open);
     else
-        memcpy(rx_head, tx_head, sizeof rx_head);
+        snprintf(rx_head, sizeof rx_head, "[\"%s\",%s", back, open);
     tx_headlen = strlen(tx_head), rx_headlen = strlen(rx_head);
     if (o.object) {
         fill = o.size - 16 - (long)(sizeof obj - 1 + sizeof mid - 1 + 2);
@@ -1519,6 +1636,8 @@ static void make_message(void)
     for (long i = 0; i < fill;)
         if (o.utf8 && fill - i >= 3)
             memcpy(tail + taillen, "\xe8\xaa\x9e", 3), taillen += 3, i += 3;
+        else if (o.words)
+            tail[taillen++] = next_of_words(i++);
         else
             tail[taillen++] = (char)('a' + i++ % 26);
     memcpy(tail + taillen, close, strlen(close)), taillen += strlen(close);

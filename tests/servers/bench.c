@@ -1,12 +1,21 @@
 /*
- * bench.c -- the server that tests/bench measures, and the smallest useful
- * example of an echo:
+ * bench.c -- the server that tests/bench measures:
  *
- *     bench PORT [loops=N]
+ *     bench PORT [name=value ...]
  *
  *     "echo" (x)          -> "echo" (x) back to the sender
  *     "echo" (x, ack)     -> ack (x)
  *     "broadcast" (x)     -> "broadcast" (x) to everybody
+ *     "room" (x)          -> "echo" (x) to one of the sender's rooms, in which
+ *                            nobody else is: each time the next one
+ *     "work" (x)          -> "echo" (x), after `work` turns of a loop
+ *
+ * Values are whole numbers but for the files: loops; rooms, that each client
+ * joins; namespaces, "/n0" and so on besides "/"; deflate (0 or 1); work; held
+ * (0 or 1); tlsCert, tlsKey.
+ *
+ * With held=1 it says on SIGUSR1 how long the loop was away at most since the
+ * last time, "held MICROSECONDS TURNS", with how often it came by.
  *
  * Listens on 127.0.0.1, prints "ready PORT", ends on SIGTERM.
  *
@@ -14,9 +23,50 @@
  */
 #include <sio/sio.h>
 
+#include <event2/event.h>
+
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+static struct {
+    long loops, rooms, namespaces, deflate, work, held;
+    const char *cert, *key;
+} set = { .loops = 1 };
+
+/* What belongs to a client in "/" when there are rooms. */
+struct member {
+    unsigned id;
+    long next; /* the room that the next event goes to */
+};
+
+/* Long enough for "room-4294967295-100000". */
+enum { ROOM_NAME = 40 };
+
+static void room_name(char *name, const struct member *m, long i)
+{
+    snprintf(name, ROOM_NAME, "room-%u-%ld", m->id, i);
+}
+
+static void on_connection(sio_socket *socket, void *user)
+{
+    static atomic_uint clients;
+    struct member *m = calloc(1, sizeof *m);
+    char name[ROOM_NAME];
+
+    (void)user;
+    if (!m)
+        return;
+    m->id = atomic_fetch_add(&clients, 1);
+    sio_set_data(socket, m, free);
+    for (long i = 0; i < set.rooms; i++) {
+        room_name(name, m, i);
+        sio_join(socket, name);
+    }
+}
 
 static void on_echo(sio_socket *socket, sio_event *event, void *user)
 {
@@ -33,11 +83,201 @@ static void on_broadcast(sio_socket *socket, sio_event *event, void *user)
     sio_emit(sio_namespace_of(socket), "broadcast", sio_arg(event, 0));
 }
 
+static void on_room(sio_socket *socket, sio_event *event, void *user)
+{
+    struct member *m = sio_data(socket);
+    char name[ROOM_NAME];
+
+    (void)user;
+    if (!m || set.rooms == 0)
+        return;
+    room_name(name, m, m->next);
+    m->next = (m->next + 1) % set.rooms;
+    sio_emit(sio_to(sio_namespace_of(socket), name), "echo", sio_arg(event, 0));
+}
+
+static void on_work(sio_socket *socket, sio_event *event, void *user)
+{
+    unsigned long long x = 88172645463325252ULL;
+
+    (void)user;
+    for (long i = 0; i < set.work; i++) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+    }
+    if (x) /* always; but the compiler does not know */
+        sio_emit(socket, "echo", sio_arg(event, 0));
+}
+
 static void on_log(void *user, sio_log_level level, const char *message)
 {
     (void)user;
     (void)level;
     fprintf(stderr, "bench: %s\n", message);
+}
+
+static bool register_handlers(sio_server *server)
+{
+    sio_namespace *nsp = sio_of(server, "/");
+    char name[32];
+
+    if (!nsp)
+        return false;
+    sio_on(nsp, "echo", on_echo, NULL);
+    sio_on(nsp, "broadcast", on_broadcast, NULL);
+    sio_on(nsp, "room", on_room, NULL);
+    sio_on(nsp, "work", on_work, NULL);
+    if (set.rooms)
+        sio_on_connection(nsp, on_connection, NULL);
+    for (long i = 0; i < set.namespaces; i++) {
+        snprintf(name, sizeof name, "/n%ld", i);
+        nsp = sio_of(server, name);
+        if (!nsp)
+            return false;
+        sio_on(nsp, "echo", on_echo, NULL);
+    }
+    return true;
+}
+
+static int start_listening(sio_server *server, long port)
+{
+    sio_listen_options listening;
+    sio_tls_options tls;
+    char address[32], why[SIO_TLS_WHY] = "";
+    int r;
+
+    sio_listen_options_init(&listening);
+    if (set.cert) {
+        sio_tls_options_init(&tls);
+        tls.certificate = set.cert;
+        tls.key = set.key;
+        listening.tls = sio_tls_new(&tls, why, sizeof why);
+        if (!listening.tls) {
+            fprintf(stderr, "bench: %s\n", why);
+            return SIO_E_INVAL;
+        }
+    }
+    snprintf(address, sizeof address, "127.0.0.1:%ld", port);
+    r = sio_listen(server, address, &listening);
+    if (listening.tls)
+        sio_tls_free(listening.tls);
+    if (r != SIO_OK) {
+        fprintf(stderr, "bench: %s: %s\n", address, sio_strerror(r));
+        return r;
+    }
+    printf("ready %u\n", sio_port(server));
+    fflush(stdout);
+    return SIO_OK;
+}
+
+/* ----------------------------------------- how long the loop is held up -- */
+
+struct watch {
+    struct event_base *base;
+    sio_server *server;
+    double last_us, worst_us;
+    long turns;
+};
+
+static double now_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+/* Due every millisecond: what it is late by, somebody else has taken. */
+static void on_turn(evutil_socket_t fd, short what, void *self)
+{
+    struct watch *w = self;
+    double now = now_us();
+
+    (void)fd;
+    (void)what;
+    if (w->last_us > 0 && now - w->last_us > w->worst_us)
+        w->worst_us = now - w->last_us;
+    w->last_us = now;
+    w->turns++;
+}
+
+static void on_asked(evutil_socket_t fd, short what, void *self)
+{
+    struct watch *w = self;
+
+    (void)fd;
+    (void)what;
+    printf("held %.0f %ld\n", w->worst_us, w->turns);
+    fflush(stdout);
+    w->worst_us = 0;
+    w->turns = 0;
+}
+
+static void on_term(evutil_socket_t fd, short what, void *self)
+{
+    struct watch *w = self;
+
+    (void)fd;
+    (void)what;
+    sio_stop(w->server);
+}
+
+static void on_stopped(sio_server *server, void *self)
+{
+    struct watch *w = self;
+
+    (void)server;
+    event_base_loopbreak(w->base);
+}
+
+/* Serve on a loop of this program's, with a timer in it. */
+static int run_watched(sio_server *server, struct event_base *base)
+{
+    struct watch w = { .base = base, .server = server };
+    struct timeval ms = { 0, 1000 };
+    struct event *turn = event_new(base, -1, EV_PERSIST, on_turn, &w);
+    struct event *asked = evsignal_new(base, SIGUSR1, on_asked, &w);
+    struct event *term = evsignal_new(base, SIGTERM, on_term, &w);
+    int r = 1;
+
+    if (turn && asked && term && event_add(turn, &ms) == 0 &&
+        event_add(asked, NULL) == 0 && event_add(term, NULL) == 0) {
+        sio_on_stopped(server, on_stopped, &w);
+        r = event_base_dispatch(base) < 0;
+    }
+    if (turn)
+        event_free(turn);
+    if (asked)
+        event_free(asked);
+    if (term)
+        event_free(term);
+    return r;
+}
+
+/* ---------------------------------------------------------- command line -- */
+
+static int serve(long port)
+{
+    sio_options options;
+    sio_server *server;
+    struct event_base *base = set.held ? event_base_new() : NULL;
+    int r = 1;
+
+    sio_options_init(&options);
+    options.loops = (unsigned)set.loops;
+    options.per_message_deflate = set.deflate;
+    options.event_base = base;
+    options.log = on_log;
+    server = sio_server_new(&options);
+    if (server && register_handlers(server) &&
+        start_listening(server, port) == SIO_OK)
+        r = base ? run_watched(server, base) : sio_run(server) != SIO_OK;
+    if (server)
+        sio_server_free(server);
+    if (base)
+        event_base_free(base);
+    return r;
 }
 
 /* A whole decimal number up to `max`, else -1. */
@@ -49,48 +289,47 @@ static long parse_number(const char *text, long max)
     return *text && !*end && n >= 0 && n <= max ? n : -1;
 }
 
-static int serve(long port, long loops)
+/* "name=value" into `set`. */
+static bool parse_setting(const char *arg)
 {
-    sio_options options;
-    sio_server *server;
-    sio_namespace *nsp;
-    char address[32];
-    int r;
+    static const struct {
+        const char *name;
+        long *to, min, max;
+    } known[] = {
+        { "loops=", &set.loops, 1, 1024 },
+        { "rooms=", &set.rooms, 0, 100000 },
+        { "namespaces=", &set.namespaces, 0, 100000 },
+        { "deflate=", &set.deflate, 0, 1 },
+        { "work=", &set.work, 0, 1000000000 },
+        { "held=", &set.held, 0, 1 },
+    };
 
-    sio_options_init(&options);
-    options.loops = (unsigned)loops;
-    options.log = on_log;
-    server = sio_server_new(&options);
-    if (!server || !(nsp = sio_of(server, "/")))
-        return 1;
-
-    sio_on(nsp, "echo", on_echo, NULL);
-    sio_on(nsp, "broadcast", on_broadcast, NULL);
-
-    snprintf(address, sizeof address, "127.0.0.1:%ld", port);
-    r = sio_listen(server, address, NULL);
-    if (r == SIO_OK) {
-        printf("ready %u\n", sio_port(server));
-        fflush(stdout);
-        r = sio_run(server);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t n = strlen(known[i].name);
+        if (strncmp(arg, known[i].name, n) == 0) {
+            *known[i].to = parse_number(arg + n, known[i].max);
+            return *known[i].to >= known[i].min;
+        }
     }
-    if (r != SIO_OK)
-        fprintf(stderr, "bench: %s: %s\n", address, sio_strerror(r));
-    sio_server_free(server);
-    return r != SIO_OK;
+    if (strncmp(arg, "tlsCert=", 8) == 0)
+        set.cert = arg + 8;
+    else if (strncmp(arg, "tlsKey=", 7) == 0)
+        set.key = arg + 7;
+    else
+        return false;
+    return true;
 }
 
 int main(int argc, char **argv)
 {
-    long port = argc > 1 ? parse_number(argv[1], 65535) : -1, loops = 1;
+    long port = argc > 1 ? parse_number(argv[1], 65535) : -1;
+    bool good = port >= 0;
 
-    if (argc == 3 && strncmp(argv[2], "loops=", 6) == 0)
-        loops = parse_number(argv[2] + 6, 1024);
-    else if (argc > 2)
-        loops = -1;
-    if (port < 0 || loops < 1) {
-        fprintf(stderr, "usage: bench PORT [loops=N]\n");
+    for (int i = 2; i < argc; i++)
+        good = parse_setting(argv[i]) && good;
+    if (!good) {
+        fprintf(stderr, "usage: bench PORT [name=value ...]\n");
         return 2;
     }
-    return serve(port, loops);
+    return serve(port);
 }
