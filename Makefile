@@ -261,11 +261,13 @@ fuzz: setup
 	+@$(MAKE) --no-print-directory $(JOBS) $(FUZZ:%=build/fuzz/%)
 	@sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ)
 
-#: make bench           libsio beside Node and the floor: CPU per event, ratios
-#:                      (BENCH_ROUNDS=5 BENCH_SECONDS=0.8 BENCH_ONLY=row,row)
+#: make bench           libsio beside Node and the floor; writes
+#:                      docs/BENCHMARKS.md (BENCH_ROUNDS=5; BENCH_ONLY=row,row
+#:                      prints these rows instead)
 BENCH_ROUNDS  ?= 5
-BENCH_SECONDS ?= 0.8
+BENCH_SECONDS ?= 0.5
 BENCH_ONLY    ?=
+BENCH_NOTE    ?=
 build/bench/sioload: tests/bench/codec.c tests/bench/codec.h
 build/bench/sioload: BENCH_LIBS := -lssl -lcrypto -lz
 build/bench/%: tests/bench/%.c
@@ -273,11 +275,11 @@ build/bench/%: tests/bench/%.c
 	$(call say,CC)
 	$(Q)$(CC) -std=c11 -O2 -Wall -Wextra -Wshadow -Werror -o $@ \
 	    $(filter %.c,$^) $(BENCH_LIBS)
-bench: build/bench/sioload build/bench/cfloor
+bench: build/bench/sioload build/bench/cfloor certs
 	@$(MAKE) --no-print-directory BUILD=release servers
 	@[ -d tests/bench/node/node_modules ] || npm --prefix tests/bench/node ci
 	python3 tests/bench/bench.py --rounds $(BENCH_ROUNDS) \
-	    --seconds $(BENCH_SECONDS) --only '$(BENCH_ONLY)'
+	    --seconds $(BENCH_SECONDS) --only '$(BENCH_ONLY)' --note '$(BENCH_NOTE)'
 #: make bench-memory    bytes of RSS per idle client, and after they have left
 bench-memory: certs
 	@$(MAKE) --no-print-directory BUILD=release servers

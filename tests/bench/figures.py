@@ -5,6 +5,8 @@ SPDX-License-Identifier: MIT
 """
 import statistics
 
+NOISE = 12.0  # per cent of a core that others may take from a measurement
+
 
 def median(values):
     """None for no values at all."""
@@ -54,6 +56,18 @@ class Goal:
         """'<= 1.1x'"""
         sign = '<=' if self.at_most else '>='
         return f'{sign} {self.limit:g}{self.unit}'
+
+
+def noise(result):
+    """Per cent of a core that others took meanwhile; 0 where nothing says."""
+    of = result.get('noise', {})
+    return of.get('other_pct', 0) + of.get('steal_pct', 0)
+
+
+def disturbed(results):
+    """Was more than half of {case: [result or None, ..]} not quiet?"""
+    all_of = [r for some in results.values() for r in some if r]
+    return sum(noise(r) > NOISE for r in all_of) * 2 > len(all_of)
 
 
 def rounds_of(results, figure):

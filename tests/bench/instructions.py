@@ -26,6 +26,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 SIOLOAD = os.path.join(ROOT, 'build', 'bench', 'sioload')
 SERVER = os.path.join(ROOT, 'build', 'release', 'servers', 'bench')
+LIMIT = 300  # seconds for one load
 
 CONFIGS = {  # name: (arguments of sioload, few, many, what counts events)
     'echo32': ('echo -c 20 -s 32', 400, 8400, '--count'),
@@ -52,11 +53,17 @@ class Run:
             stderr=subprocess.DEVNULL, text=True)
         self.port = self.process.stdout.readline().split()[1]
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
     def load(self, args):
         command = [SIOLOAD] + args.split() + [
-            '--port', self.port, '--warm', '0', '--secs', '300']
+            '--port', self.port, '--warm', '0', '--secs', str(LIMIT)]
         done = subprocess.run(command, capture_output=True, text=True,
-                              check=False)
+                              timeout=LIMIT, check=False)
         if done.returncode:
             raise SystemExit(f'{args}: {done.stderr or done.stdout}')
 
@@ -71,10 +78,9 @@ class Run:
 
 
 def callgrind(server, args, out):
-    run = Run(server, ['valgrind', '-q', '--tool=callgrind',
-                       f'--callgrind-out-file={out}'])
-    run.load(args)
-    run.stop()
+    with Run(server, ['valgrind', '-q', '--tool=callgrind',
+                      f'--callgrind-out-file={out}']) as run:
+        run.load(args)
     with open(out, encoding='utf-8', errors='replace') as profile:
         for line in profile:
             if line.startswith('summary:') or line.startswith('totals:'):
@@ -83,9 +89,8 @@ def callgrind(server, args, out):
 
 
 def strace(server, args, out):
-    run = Run(server, ['strace', '-f', '-c', '-o', out])
-    run.load(args)
-    run.stop()
+    with Run(server, ['strace', '-f', '-c', '-o', out]) as run:
+        run.load(args)
     counts = {}
     with open(out, encoding='utf-8') as table:
         for line in table:
@@ -115,22 +120,32 @@ def top(out, n, events):
         print(f'    {ir / events:8.1f}  {name}')
 
 
-def measure(server, config, args):
+def costs(config, measured, folder, server=SERVER):
+    """What one event costs. measured: callgrind or strace, whose last output
+    stays in `folder`, as "out"."""
     load, few, many, counts = CONFIGS[config]
-    measured = strace if args.calls else callgrind
+    out = os.path.join(folder, 'out')
+    first = measured(server, f'{load} {counts} {few}', out)
+    second = measured(server, f'{load} {counts} {many}', out)
+    return per_event(first, second, many - few)
+
+
+def calls_text(calls):
+    """'read 1.000, sendmsg 0.996'"""
+    return ', '.join(f'{name} {count:.3f}' for name, count in sorted(
+        calls.items(), key=lambda c: -c[1]) if count >= 0.005)
+
+
+def measure(server, config, args):
     with tempfile.TemporaryDirectory() as folder:
-        out = os.path.join(folder, 'out')
-        first = measured(server, f'{load} {counts} {few}', out)
-        second = measured(server, f'{load} {counts} {many}', out)
-        costs = per_event(first, second, many - few)
         if args.calls:
-            text = ', '.join(f'{name} {count:.3f}' for name, count in sorted(
-                costs.items(), key=lambda c: -c[1]) if count >= 0.005)
-            print(f'{config}: {text}', flush=True)
+            calls = costs(config, strace, folder, server)
+            print(f'{config}: {calls_text(calls)}', flush=True)
             return
-        print(f'{config}: {costs["Ir"]:.0f}', flush=True)
+        ir = costs(config, callgrind, folder, server)['Ir']
+        print(f'{config}: {ir:.0f}', flush=True)
         if args.top:
-            top(out, args.top, many)
+            top(os.path.join(folder, 'out'), args.top, CONFIGS[config][2])
 
 
 def main():

@@ -2,7 +2,9 @@
 """What an idle client costs: memory of a server while many are connected and
 after they have left; and how fast a server is there, and how large.
 
-    memory.py [-n CLIENTS] [-b BUILD] [KIND ..]      kinds: websocket polling tls
+    memory.py [-n CLIENTS] [-s SERVER] [-b BUILD] [KIND ..]
+
+    kinds: websocket polling tls        servers: libsio node (without tls)
 
 One line of JSON per kind: RSS at the start, with all clients and after them
 (bytes), the bytes that each client has added, and milliseconds from exec() to
@@ -26,7 +28,9 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-BATCH = 64  # clients that are on their way in at once
+BATCH = 64    # clients that are on their way in at once
+SETTLE = 30   # seconds to wait at most for RSS to stay
+TIMEOUT = 20  # seconds to wait at most for an answer
 FIELDS = ('Host: 127.0.0.1:{port}\r\nUser-Agent: memory.py\r\n'
           'Accept: */*\r\n')
 UPGRADE = ('Upgrade: websocket\r\nConnection: Upgrade\r\n'
@@ -34,39 +38,58 @@ UPGRADE = ('Upgrade: websocket\r\nConnection: Upgrade\r\n'
            'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n')
 
 
-class Server:
-    def __init__(self, build, tls):
-        command = [f'{ROOT}/build/{build}/servers/conformance', 'protocol-sio',
-                   '0', 'pingInterval=3600000', 'pingTimeout=3600000']
+def command(server, build, tls):
+    """Without pings: they are not what is measured."""
+    if server == 'node':
         if tls:
-            command += [f'tlsCert={ROOT}/build/certs/server.pem',
-                        f'tlsKey={ROOT}/build/certs/server.key']
+            raise SystemExit('node/server.js does not speak TLS')
+        return ['node', f'{HERE}/node/server.js', '0', '3600000']
+    args = [f'{ROOT}/build/{build}/servers/conformance', 'protocol-sio', '0',
+            'pingInterval=3600000', 'pingTimeout=3600000']
+    if tls:
+        args += [f'tlsCert={ROOT}/build/certs/server.pem',
+                 f'tlsKey={ROOT}/build/certs/server.key']
+    return args
+
+
+class Server:
+    def __init__(self, name, build, tls):
         begin = time.monotonic()
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE,
-                                        text=True)
-        self.port = int(self.process.stdout.readline().split()[1])
-        self.tls = tls and context()
-        probe = Client(self)
-        probe.send(request(self, 'GET', 'polling'))
-        probe.read_until(b'"sid"')
-        self.start_ms = (time.monotonic() - begin) * 1000
-        probe.close()
+        self.process = subprocess.Popen(command(name, build, tls),
+                                        stdout=subprocess.PIPE, text=True)
+        try:
+            self.port = int(self.process.stdout.readline().split()[1])
+            self.tls = tls and context()
+            probe = Client(self)
+            probe.send(request(self, 'GET', 'polling'))
+            probe.read_until(b'"sid"')
+            self.start_ms = (time.monotonic() - begin) * 1000
+            probe.close()
+        except BaseException:
+            self.stop()
+            raise
 
     def rss(self):
         with open(f'/proc/{self.process.pid}/statm') as f:
             return int(f.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
 
     def settled_rss(self):
-        """RSS once it has not changed for three seconds."""
+        """RSS once it has not changed for three seconds, or after SETTLE."""
         before, now = -1, self.rss()
-        while before != now:
+        end = time.monotonic() + SETTLE
+        while before != now and time.monotonic() < end:
             time.sleep(3)
             before, now = now, self.rss()
         return now
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
 
 
 class Client:
@@ -77,7 +100,7 @@ class Client:
         source = f'127.0.0.{1 + Client.count // 20000}'
         Client.count += 1
         self.socket = socket.create_connection(('127.0.0.1', server.port),
-                                               source_address=(source, 0))
+                                               TIMEOUT, (source, 0))
         if server.tls:
             self.socket = server.tls.wrap_socket(self.socket)
         self.got = b''
@@ -144,8 +167,15 @@ def join_polling(server, n):
     return clients
 
 
-def measure(kind, n, build):
-    server = Server(build, kind == 'tls')
+def measure(kind, n, build='release', name='libsio'):
+    server = Server(name, build, kind == 'tls')
+    try:
+        return measure_server(server, kind, n)
+    finally:
+        server.stop()
+
+
+def measure_server(server, kind, n):
     join = join_polling if kind == 'polling' else join_websockets
     clients = join(server, 2 * BATCH)
     for c in clients:
@@ -158,22 +188,31 @@ def measure(kind, n, build):
     for c in clients:
         c.close()
     after = server.settled_rss()
-    server.stop()
     return {'kind': kind, 'clients': n, 'start': start, 'full': full,
             'after': after, 'each': round((full - start) / n),
             'start_ms': round(server.start_ms, 1)}
+
+
+def measure_start(build='release', name='libsio'):
+    """Milliseconds to the first answer, and bytes of RSS just then."""
+    server = Server(name, build, False)
+    try:
+        return {'ms': server.start_ms, 'rss': server.rss()}
+    finally:
+        server.stop()
 
 
 def main():
     p = argparse.ArgumentParser()
     p.add_argument('-n', type=int, default=10000)
     p.add_argument('-t', type=int, default=2000, help='clients of TLS')
-    p.add_argument('-b', default='release')
+    p.add_argument('-b', default='release', help='build')
+    p.add_argument('-s', default='libsio', choices=['libsio', 'node'])
     p.add_argument('kinds', nargs='*', default=['websocket', 'polling', 'tls'])
     a = p.parse_args()
     for kind in a.kinds:
         n = a.t if kind == 'tls' else a.n
-        print(json.dumps(measure(kind, n, a.b)), flush=True)
+        print(json.dumps(measure(kind, n, a.b, a.s)), flush=True)
 
 
 if __name__ == '__main__':

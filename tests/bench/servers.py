@@ -10,15 +10,16 @@ import signal
 import subprocess
 import time
 
+from figures import NOISE, noise
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.join(ROOT, 'build')
 SIOLOAD = os.path.join(BUILD, 'bench', 'sioload')
 CERTS = os.path.join(BUILD, 'certs')
-NOISE = 12.0  # per cent of a core that others may take
-TRIES = 3     # until it was quiet
-READY = 10    # seconds for a server to say that it is
-LOAD = 60     # seconds for one measurement
+TRIES = 3  # until it was quiet
+READY = 10  # seconds for a server to say that it is
+LOAD = 60  # seconds for one measurement
 
 # Each prints "ready PORT".
 SERVERS = {
@@ -111,8 +112,9 @@ def _cpu_clock(pid):
     return (~pid << 3) | 2
 
 
-def load(server, args, seconds, cores=(LOAD_CORE,)):
-    """One measurement. args: of sioload, in one string.
+def load(server, args, seconds, cores=(LOAD_CORE,), idle=True):
+    """One measurement. args: of sioload, in one string. idle: begin once the
+    server has nothing to do.
 
     Raises Failed when a single reply was lost, doubled, wrong or misdirected.
     """
@@ -123,7 +125,8 @@ def load(server, args, seconds, cores=(LOAD_CORE,)):
             words += [name, value]
     command = pinned([SIOLOAD] + words + ['--port', str(server.port),
                                           '--pid', str(server.pid)], cores)
-    server.wait_idle()
+    if idle:
+        server.wait_idle()
     try:
         run = subprocess.run(command, capture_output=True, text=True,
                              errors='replace', timeout=LOAD, check=False)
@@ -136,10 +139,6 @@ def load(server, args, seconds, cores=(LOAD_CORE,)):
         raise Failed(f'{server.name}: {run.stderr.strip()[:200]} '
                      f'{result["errors"]}')
     return result
-
-
-def noise(result):
-    return result['noise']['other_pct'] + result['noise']['steal_pct']
 
 
 def quiet_load(server, args, seconds, cores=(LOAD_CORE,)):

@@ -6,12 +6,14 @@ SPDX-License-Identifier: MIT
 import os
 import sys
 import unittest
+import xml.etree.ElementTree as ElementTree
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import document  # noqa: E402
 import figures  # noqa: E402
-from rows import Row  # noqa: E402
+import plot  # noqa: E402
+from rows import ROWS, SERIES, SPECIAL, Point, Row, Series  # noqa: E402
 
 
 class Figures(unittest.TestCase):
@@ -58,6 +60,15 @@ class Figures(unittest.TestCase):
         self.assertEqual(figures.rounds_of({}, None), [])
 
 
+    def test_disturbed_is_more_than_half(self):
+        loud, quiet = ({'noise': {'other_pct': p, 'steal_pct': 1}}
+                       for p in (11.5, 11))
+        for results, want in (({}, False), ({'a': [loud], 'b': [quiet]}, False),
+                              ({'a': [loud, None], 'b': [loud, quiet]}, True),
+                              ({'a': [{}]}, False)):
+            self.assertIs(figures.disturbed(results), want)
+
+
 def cpu(*values):
     return [v and {'cpu_us_per_msg': v} for v in values]
 
@@ -92,6 +103,14 @@ class Document(unittest.TestCase):
         self.assertEqual(cells[3:], ['-', '1x', '<= 1.10x', '-', '>= 3x',
                                      'not measured'])
 
+    def test_a_disturbed_row_says_so(self):
+        loud = [{'cpu_us_per_msg': 2,
+                 'noise': {'other_pct': 50, 'steal_pct': 0}}]
+        for node, want in ((6, 'yes (disturbed)'), (3, '**no** (disturbed)')):
+            cells = document.event_row(Row('n', 'what', '', 1.10, 3), {
+                'floor': loud, 'libsio': loud, 'node': cpu(node)})
+            self.assertEqual(cells[-1], want)
+
     def test_without_goals_there_is_nothing_to_reach(self):
         cells = document.event_row(Row('n', 'what', ''), {
             'floor': cpu(2), 'libsio': cpu(3), 'node': cpu(6)})
@@ -106,6 +125,165 @@ class Document(unittest.TestCase):
         self.assertTrue(lines[1].startswith('|---|--:|'))
         self.assertTrue(lines[2].startswith('| B (`b`) | 1 | 1 | 1 |'))
         self.assertEqual({line.count('|') for line in lines}, {10})
+
+
+SERIES_OF_TEST = Series('s', 'what', 'things', 'us', [
+    Point('libsio', n, '') for n in (1, 100, 10000)])
+
+
+class Goals(unittest.TestCase):
+    def cells(self, *per_point, limit=1.1):
+        results = {f'libsio/{n}': cpu(*values)
+                   for n, values in zip((1, 100, 10000), per_point)}
+        return document.growth_line('{last} beside {first}', SERIES_OF_TEST,
+                                    results, limit)
+
+    def test_growth_is_the_last_point_beside_that_of_a_hundred(self):
+        self.assertEqual(
+            self.cells([9, 9, 9], [2, 4, 6], [2.2, 4.4, 6.6]),
+            ['10,000 beside 100', '1.1x', '', '<= 1.1x', '', '', 'yes'])
+        self.assertEqual(self.cells([1], [2], [3])[-1], '**no**')
+
+    def test_growth_with_a_point_missing_is_not_measured(self):
+        self.assertEqual(self.cells([1], [2], [None])[1:],
+                         ['-', '', '<= 1.1x', '', '', 'not measured'])
+
+    def test_memory(self):
+        lines = document.memory_lines({
+            'libsio websocket': {'each': 1000, 'start': 100, 'after': 111,
+                                 'clients': 10000},
+            'node websocket': {'each': 14000},
+            'libsio polling': {'each': 1501},
+            'node polling': {'each': 30000},
+            'libsio tls': {'each': 12288}})
+        self.assertEqual([line[-1] for line in lines],
+                         ['yes', '**no**', 'yes', '**no**'])
+        self.assertEqual(lines[0][1:3], ['1,000', '14,000'])
+        self.assertEqual(lines[3][1], '+11 %')
+        self.assertTrue(all(len(line) == len(document.GOAL_HEAD)
+                            for line in lines))
+
+    def test_memory_of_a_kind_that_failed(self):
+        lines = document.memory_lines({'node polling': {'each': 1}})
+        self.assertEqual([line[-1] for line in lines], ['not measured'] * 3)
+
+    def test_start_two_loops_and_broadcasts(self):
+        one = {'ms': 10, 'rss': 5e6}
+        lines = document.start_lines([{'libsio': one, 'node': one}, None])
+        self.assertEqual([line[-1] for line in lines], ['yes', 'yes'])
+        loops = {'1': {'per_s': 100, 'cpu_us_per_msg': 80},
+                 '2': {'per_s': 169}}
+        self.assertEqual(document.loops_lines([loops])[0][-1], '**no**')
+        loops['2']['per_s'] = 170
+        self.assertEqual(document.loops_lines([loops])[0][-1], 'yes')
+        held = {'held_us': 25000, 'cpu_us': 1, 'echoes': latency(1)[0]}
+        self.assertEqual(document.held_lines([held, None])[0][-1], 'yes')
+
+
+def latency(*values):
+    return [{'lat_us': {'p99': v}} for v in values]
+
+
+class Plots(unittest.TestCase):
+    def parsed(self, svg):
+        """Well-formed, nothing from elsewhere, both grounds thought of."""
+        root = ElementTree.fromstring(svg)
+        self.assertEqual(svg.count('http'), 1)  # the namespace
+        self.assertIn('prefers-color-scheme: dark', svg)
+        return root
+
+    def count(self, root, tag):
+        return len(root.findall(f'.//{{http://www.w3.org/2000/svg}}{tag}'))
+
+    def test_a_line_for_each_curve_and_a_dot_for_each_point(self):
+        root = self.parsed(plot.lines('a < b & c', 'x', 'y', {
+            'one': [(1, [2, 3, 4]), (100, [3])], 'two': [(10, [])]}))
+        self.assertEqual(self.count(root, 'polyline'), 2)
+        dots = [float(c.get('cy')) for c in root.iter() if
+                c.tag.endswith('circle')]
+        self.assertEqual(dots[0], dots[1])  # the median of 2, 3, 4 is 3
+        self.assertEqual(self.count(root, 'circle'), 2)
+
+    def test_nothing_measured_is_said(self):
+        self.assertIn('not measured', plot.lines('t', 'x', 'y', {}))
+        self.assertIn('not measured', plot.dots('t', 'x', [('a', {'n': None})]))
+
+    def test_dots(self):
+        self.assertEqual(plot.colour_of('floor', ['libsio', 'floor']), 'c2')
+        root = self.parsed(plot.dots('t', 'x', [
+            ('a', {'n': 1, 'm': 20}), ('b', {'n': None, 'm': 0.5})]))
+        self.assertEqual(self.count(root, 'circle'), 3)
+
+    def test_ticks_enclose_what_is_shown(self):
+        for top in (0.004, 0.3, 1, 4.7, 5, 99, 1234):
+            ticks = plot.linear_ticks(top)
+            self.assertEqual(ticks[0], 0)
+            self.assertTrue(top <= ticks[-1] * 1.001 <= 2 * top + 1e-9, top)
+            self.assertLessEqual(len(ticks), 7)
+        for low, high in ((1, 1), (1, 10), (2, 9), (0.3, 5000)):
+            ticks = plot.log_ticks(low, high)
+            self.assertTrue(ticks[0] <= low and high <= ticks[-1])
+            self.assertGreater(len(ticks), 1)
+
+    def test_places(self):
+        axis = plot.Axis([1, 100], 0, 200, log=True)
+        self.assertEqual(axis.place(10), 100)
+        axis = plot.Axis([0, 50, 100], 200, 0)
+        self.assertEqual(axis.place(25), 150)
+
+
+class Page(unittest.TestCase):
+    def run_of(self, **more):
+        return {'meta': {'libsio': 'abc'}, 'note': '', 'noise': 12,
+                'measured': 9, 'disturbed': 2, 'failures': [], **more}
+
+    def page(self, **more):
+        return document.full_page(self.run_of(**more), [Row('a', 'A', '')],
+                                  {'s': SERIES_OF_TEST}, str)
+
+    def test_says_of_which_commit_and_what_disturbed(self):
+        text = self.page()
+        self.assertIn('| libsio | abc |', text)
+        self.assertIn('2 of 9 measurements were disturbed', text)
+        self.assertNotIn('**', text.split('interface:')[0])
+
+    def test_a_note_and_what_failed(self):
+        text = self.page(note='Not final.', failures=['a: lost'])
+        self.assertIn('**Not final.**', text)
+        self.assertIn('* a: lost', text)
+
+    def test_parts_that_were_not_measured_are_left_out(self):
+        self.assertNotIn('## What an event costs', self.page())
+        text = self.page(events={'a': {'floor': cpu(1), 'libsio': cpu(1),
+                                       'node': cpu(2)}})
+        self.assertIn('| A (`a`) | 1 | 1 | 2 | 1x |  | 2x |  |  |', text)
+
+    def test_every_plot_of_the_page_is_made(self):
+        more = {'events': {'a': {'floor': cpu(1), 'libsio': cpu(1),
+                                 'node': cpu(2)}},
+                'series': {'s': {f'libsio/{n}': cpu(n)
+                                 for n in (1, 100, 10000)}}}
+        pictures = document.plots(self.run_of(**more), [Row('a', 'A', '')],
+                                  {'s': SERIES_OF_TEST})
+        text = self.page(**more)
+        for name in pictures:
+            self.assertIn(f'images/bench-{name}.svg', text)
+        self.assertEqual(len(pictures), text.count('images/bench-'))
+
+
+class Rows(unittest.TestCase):
+    def test_names_are_unique(self):
+        names = [row.name for row in ROWS] + list(SERIES) + list(SPECIAL)
+        self.assertEqual(len(names), len(set(names)))
+
+    def test_series_keep_to_the_connections_that_there_may_be(self):
+        for most in (800, 20000):
+            for make in SERIES.values():
+                for point in make(most).points:
+                    words = point.load.split()
+                    count = int(words[words.index('-c') + 1])
+                    self.assertLessEqual(count, max(most, 1000))
+                    self.assertEqual(words[0], 'echo')
 
 
 class Tap(unittest.TestResult):
