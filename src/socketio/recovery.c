@@ -284,6 +284,30 @@ static void add_room(void *user, sio_str room)
     l->at += room.n + 1;
 }
 
+/* What it was sent before, and here. A stretch in which its loop has executed
+ * nothing goes on with the next one. */
+static void note_stream(struct so_stream *stream, const sio_socket *socket)
+{
+    const struct so_resume *r = socket->resume;
+    const struct so_shard *here = socket->part->shard;
+    const uint64_t executed = here->comebacks.executed;
+
+    if (r->stream)
+        *stream = *r->stream;
+    if (r->waiting || here->hub->shard_count == 1)
+        return;
+    if (stream->count && stream->stretches[stream->count - 1].to == 0)
+        stream->count--;
+    if (stream->count == SO_STRETCHES) {
+        stream->forgotten = stream->stretches[1].sent;
+        memmove(stream->stretches, stream->stretches + 1,
+                --stream->count * sizeof *stream->stretches);
+    }
+    stream->stretches[stream->count++] =
+        (struct so_stretch){ r->sent, executed > r->began ? executed : 0,
+                             here->index };
+}
+
 static struct so_session *session_new(sio_socket *socket)
 {
     sio_str data = sio_data_json(socket);
@@ -305,9 +329,7 @@ static struct so_session *session_new(sio_socket *socket)
     sio_each_room(socket, add_room, &rooms);
     memcpy(s->pid, socket->resume->pid, sizeof s->pid);
     memcpy(s->sid, socket->id, sizeof s->sid);
-    s->has = socket->resume->has;
-    s->sent = socket->resume->sent;
-    s->loop = socket->part->shard->index;
+    note_stream(&s->stream, socket);
     if (socket->free_data) {
         s->socket = sio_retain(socket);
         s->bytes += sizeof *socket + socket->auth_len;
@@ -387,7 +409,8 @@ static sio_recovery take_session(sio_socket *socket, const char *pid,
         return SIO_RECOVERY_TOO_LATE;
     }
     session_take(shard->hub, r->session);
-    return so_log_find(log, str_of(offset), r->session, &r->has)
+    *r->stream = r->session->stream;
+    return so_log_find(log, str_of(offset), r->stream)
                ? SIO_RECOVERED
                : SIO_RECOVERY_UNKNOWN_OFFSET;
 }
@@ -405,7 +428,6 @@ static sio_recovery find(sio_socket *socket, const char *pid,
     if (r->session && result != SIO_RECOVERED) {
         so_session_free(r->session);
         r->session = NULL;
-        r->has = (struct so_has){ 0 };
     }
     return result;
 }
@@ -438,6 +460,7 @@ int so_resume_begin(sio_socket *socket)
     r = calloc(1, sizeof *r);
     if (!r)
         return SIO_E_NOMEM;
+    r->began = client->shard->comebacks.executed;
     socket->resume = r;
     if (so_recovers_abroad(client->shard->hub)) {
         int error = so_comeback_new(socket);
@@ -447,11 +470,17 @@ int so_resume_begin(sio_socket *socket)
     }
     if (so_auth_text(socket, "pid", pid, SO_ID_LEN) &&
         so_auth_text(socket, "offset", offset, SO_OFFSET_MAX)) {
+        r->stream = malloc(sizeof *r->stream);
+        if (!r->stream)
+            return SIO_E_NOMEM;
         r->result = find(socket, pid, offset);
         so_resume_count(socket);
     }
-    if (r->result != SIO_RECOVERED)
+    if (r->result != SIO_RECOVERED) {
+        free(r->stream);
+        r->stream = NULL;
         return net_random_id(r->pid, &client->shard->id_counter);
+    }
     so_resume_take(socket, r->session);
     return SIO_OK;
 }
@@ -554,5 +583,6 @@ void so_resume_free(sio_socket *socket)
     if (socket->resume->session)
         so_session_free(socket->resume->session);
     so_comeback_drop(socket->resume);
+    free(socket->resume->stream);
     free(socket->resume);
 }

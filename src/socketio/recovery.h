@@ -13,13 +13,14 @@
  *
  * With several loops an event is recorded once, by whoever sends it, before any
  * loop is asked to deliver it. So an event of the log may still be on its way
- * to some loops, and each loop delivers in an order of its own. What a client
- * has follows from the last event it has got (struct so_has), and nothing is
- * sent to it twice or never (docs/decisions/0022):
+ * to some loops, and each loop delivers in an order of its own. A client has a
+ * beginning of all that it was ever sent, up to the last event it has got. What
+ * it is sent, once or again, has always the same order (docs/decisions/0022):
  *
- *   comes back on a loop   is sent all entries that it has not, in the order of
- *                          their numbers; the last number is resume->sent
- *   from then on           is sent what its loop executes with higher numbers
+ *   new                    what its loop executes, until it leaves
+ *   comes back on a loop   all other entries, in the order of their numbers;
+ * the last number then is resume->sent from then on           what its loop
+ * executes with higher numbers, until it leaves comes back again ...
  *
  * SPDX-License-Identifier: MIT
  */
@@ -49,14 +50,33 @@ struct so_has {
     size_t loop;
 };
 
+/* What it is sent beyond that, in order: entries up to number `sent`, by
+ * number; then what `loop` has executed, up to its `to`-th, or nothing: 0. */
+struct so_stretch {
+    uint64_t sent, to;
+    size_t loop;
+};
+
+/* Stretches of one client that has got no event since the first one began. When
+ * there are more, the first is forgotten. */
+#define SO_STRETCHES 6
+
+struct so_stream {
+    struct so_has has;
+    uint64_t forgotten; /* numbers up to that may have come in those */
+    size_t count;
+    struct so_stretch stretches[SO_STRETCHES]; /* none when there is one loop */
+};
+
 /* What a socket has when its server recovers connections. */
 struct so_resume {
     char pid[SO_ID_LEN + 1]; /* secret: whoever has it can be this socket */
     sio_recovery result;
     /* RECOVERED, but not let in yet: what it has missed is sent then. */
     bool waiting;
-    struct so_has has;          /* when it came; of one that is new: nothing */
     uint64_t sent;              /* up to this number, from the log; or 0 */
+    uint64_t began;             /* so many its loop had executed then */
+    struct so_stream *stream;   /* when it came; NULL: it is new */
     struct so_session *session; /* until its rooms have been joined */
     /* Of recovery_abroad.c: until the adapter is asked; until it is let in. */
     struct so_comeback *comeback;
@@ -80,9 +100,7 @@ struct so_session {
     struct so_log *log;
     uint64_t left_ms;
     size_t bytes;
-    struct so_has has;  /* its socket's, */
-    uint64_t sent;      /* likewise, */
-    size_t loop;        /* and the loop where that was */
+    struct so_stream stream;
     sio_socket *socket; /* the one that left, for its data; NULL: had none */
     size_t room_count, data_len;
     char pid[SO_ID_LEN + 1], sid[SO_ID_LEN + 1];
@@ -142,11 +160,11 @@ static inline bool so_had_from_log(const sio_socket *socket, uint64_t number)
     return r && (r->waiting || (number && number <= r->sent));
 }
 
-/* What the client of a session has whose last event is that of `offset`. False:
- * it is not known, or what it misses is not all there. The caller has the lock.
- */
+/* The client of `stream` has got the event of `offset` as its last one. False:
+ * that is not known, or what it misses is not all there. The caller has the
+ * lock. */
 bool so_log_find(const struct so_log *log, sio_str offset,
-                 const struct so_session *session, struct so_has *has);
+                 struct so_stream *stream);
 /* Send what this one misses. SIO_OK; SIO_E_STATE: some of it is gone;
  * SIO_E_NOMEM. */
 int so_log_replay(sio_socket *socket);

@@ -40,10 +40,10 @@ struct entry {
     uint64_t number, sent_ms;
     size_t bytes;
     unsigned flags;
-    unsigned readers : 31; /* that use it without the lock */
-    unsigned direct : 1; /* names[0] is the id of the one that it was sent to */
-    size_t room_count, name_count; /* rooms, then exceptions */
-    sio_str names[];               /* they, places and texts stand behind */
+    unsigned readers;                /* that use it without the lock */
+    uint32_t room_count, name_count; /* rooms, then exceptions */
+    bool direct;     /* names[0] is the id of the one that it was sent to */
+    sio_str names[]; /* they, places and texts stand behind */
 };
 
 /* --------------------------------------------------------------- offsets -- */
@@ -146,8 +146,8 @@ static struct entry *entry_new(const struct so_hub *hub, sio_str offset,
         return NULL;
     e->bytes = bytes;
     e->flags = o->flags;
-    e->room_count = o->room_count;
-    e->name_count = count;
+    e->room_count = (uint32_t)o->room_count;
+    e->name_count = (uint32_t)count;
     at = (char *)&e->names[count];
     if (places)
         e->places = (struct places *)(void *)at;
@@ -391,28 +391,65 @@ static bool has_entry(const struct so_has *has, const struct entry *e)
     return place && place <= has->there;
 }
 
-bool so_log_find(const struct so_log *log, sio_str offset,
-                 const struct so_session *s, struct so_has *has)
+/* Is it of this stretch, from the log or as the loop has executed it? */
+static bool is_from_log(const struct so_stretch *st, const struct entry *e)
+{
+    return e->number <= st->sent;
+}
+
+static bool is_live(const struct so_stretch *st, const struct entry *e)
+{
+    const uint64_t place = place_on(e, st->loop);
+
+    return place && place <= st->to;
+}
+
+/* The stretch that a client gets it in; `count`: none so far. */
+static size_t stretch_of(const struct so_stream *s, const struct entry *e)
+{
+    size_t i = 0;
+
+    while (i < s->count && !is_from_log(&s->stretches[i], e) &&
+           !is_live(&s->stretches[i], e))
+        i++;
+    return i;
+}
+
+static void move_on(struct so_stream *s, size_t i, const struct entry *e)
+{
+    const struct so_stretch *st = &s->stretches[i];
+
+    if (!is_from_log(st, e)) {
+        s->has = (struct so_has){ .below = e->places->below > st->sent
+                                               ? e->places->below
+                                               : st->sent + 1,
+                                  .there = place_on(e, st->loop),
+                                  .loop = st->loop };
+    } else {
+        if (i > 0)
+            s->has = (struct so_has){ .there = st[-1].to, .loop = st[-1].loop };
+        s->has.below = e->number + 1;
+    }
+    s->count -= i;
+    memmove(s->stretches, st, s->count * sizeof *st);
+}
+
+bool so_log_find(const struct so_log *log, sio_str offset, struct so_stream *s)
 {
     const struct entry *e = find_entry(log, offset);
-    uint64_t below;
+    size_t i;
 
     if (!e)
         return false;
-    *has = s->has;
-    if (!has_entry(&s->has, e)) {
-        if (e->number <= s->sent) { /* of what it was sent from the log */
-            has->below = e->number + 1;
-        } else {
-            below = e->places ? e->places->below : e->number + 1;
-            has->below = below > s->sent ? below : s->sent + 1;
-            has->loop = s->loop;
-            has->there = place_on(e, s->loop);
-            if (!has->there)
-                return false; /* nobody there has it */
-        }
+    if (!e->places) {
+        s->has.below = e->number + 1;
+    } else if (!has_entry(&s->has, e)) {
+        i = stretch_of(s, e);
+        if (i == s->count || e->number <= s->forgotten)
+            return false; /* nobody has sent it, or it is not known when */
+        move_on(s, i, e);
     }
-    return log->purged < has->below;
+    return log->purged < s->has.below;
 }
 
 static bool is_in(const sio_socket *socket, sio_str room)
@@ -437,10 +474,36 @@ static bool was_meant(const struct entry *e, const sio_socket *socket)
 }
 
 /* Entries that are read: they stay, even if they are dropped. */
+struct read_entry {
+    struct entry *entry;
+    uint64_t stretch, key; /* what its order is by */
+};
+
 struct reading {
-    struct entry **entries;
+    struct read_entry *items;
     size_t count;
 };
+
+/* In a stretch, what is from the log comes first, by number. */
+static struct read_entry read_one(const struct so_stream *s, struct entry *e)
+{
+    const size_t i = stretch_of(s, e);
+
+    e->readers++;
+    if (i == s->count || is_from_log(&s->stretches[i], e))
+        return (struct read_entry){ e, 2 * i, e->number };
+    return (struct read_entry){ e, 2 * i + 1,
+                                place_on(e, s->stretches[i].loop) };
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct read_entry *x = a, *y = b;
+
+    if (x->stretch != y->stretch)
+        return x->stretch < y->stretch ? -1 : 1;
+    return x->key < y->key ? -1 : x->key > y->key;
+}
 
 static struct list *first_missed(struct so_log *log, const struct so_has *has,
                                  size_t *count)
@@ -455,29 +518,27 @@ static struct list *first_missed(struct so_log *log, const struct so_has *has,
     return at;
 }
 
-/* What a client misses that has `has`, with the lock. */
-static int read_missed(struct so_log *log, const struct so_has *has,
+/* What the client of a stream misses, with the lock. */
+static int read_missed(struct so_log *log, const struct so_stream *s,
                        struct reading *reading)
 {
     struct list *at;
     size_t most;
 
     *reading = (struct reading){ NULL, 0 };
-    if (!log || log->purged >= has->below)
+    if (!log || log->purged >= s->has.below)
         return SIO_E_STATE;
-    at = first_missed(log, has, &most);
+    at = first_missed(log, &s->has, &most);
     if (most == 0)
         return SIO_OK;
-    reading->entries = malloc(most * sizeof(struct entry *));
-    if (!reading->entries)
+    reading->items = malloc(most * sizeof *reading->items);
+    if (!reading->items)
         return SIO_E_NOMEM;
     for (; at != &log->entries; at = at->next) {
         struct entry *e = container_of(at, struct entry, in_log);
 
-        if (has_entry(has, e))
-            continue;
-        e->readers++;
-        reading->entries[reading->count++] = e;
+        if (!has_entry(&s->has, e))
+            reading->items[reading->count++] = read_one(s, e);
     }
     return SIO_OK;
 }
@@ -486,36 +547,39 @@ static void reading_end(struct so_hub *hub, struct reading *reading)
 {
     so_recovery_lock(hub);
     for (size_t i = 0; i < reading->count; i++) {
-        struct entry *e = reading->entries[i];
+        struct entry *e = reading->items[i].entry;
 
         if (--e->readers == 0 && !e->log)
             entry_free(e);
     }
     so_recovery_unlock(hub);
-    free(reading->entries);
+    free(reading->items);
 }
 
 int so_log_replay(sio_socket *socket)
 {
     struct so_shard *here = socket->part->shard;
     struct so_hub *hub = here->hub;
-    struct so_resume *resume = socket->resume;
+    const struct so_stream *stream = socket->resume->stream;
     struct reading reading;
     int r;
 
     so_recovery_lock(hub);
-    r = read_missed(socket->part->nsp->log, &resume->has, &reading);
-    resume->sent = hub->recovery.numbers;
+    r = read_missed(socket->part->nsp->log, stream, &reading);
+    socket->resume->sent = hub->recovery.numbers;
+    socket->resume->began = here->comebacks.executed;
     so_recovery_unlock(hub);
     if (hub->shard_count > 1)
-        here->comebacks.late = resume->sent;
-    for (size_t i = 0; i < reading.count; i++)
-        if (was_meant(reading.entries[i], socket))
-            so_socket_send(socket, reading.entries[i]->packet,
-                           reading.entries[i]->flags);
-    if (reading.count)
+        here->comebacks.late = socket->resume->sent;
+    if (stream->count && reading.count)
+        qsort(reading.items, reading.count, sizeof *reading.items, compare);
+    for (size_t i = 0; i < reading.count; i++) {
+        const struct entry *e = reading.items[i].entry;
+
+        if (was_meant(e, socket))
+            so_socket_send(socket, e->packet, e->flags);
+    }
+    if (reading.items)
         reading_end(hub, &reading);
-    else
-        free(reading.entries);
     return r;
 }

@@ -30,6 +30,7 @@ static struct world *const w = &s.world;
 static sio_namespace *nsp;
 static char seen[4096]; /* what the handlers have told */
 static sio_socket *latest;
+static size_t keeps; /* sessions that waited in on_disconnect */
 
 __attribute__((format(printf, 1, 2))) static void see(const char *fmt, ...)
 {
@@ -69,12 +70,20 @@ static void on_disconnect(sio_socket *socket, const char *reason, void *user)
 {
     (void)socket, (void)user;
     see("out:%s;", reason);
+    keeps = atomic_load(&w->server->hub.recovery.session_count);
 }
 
 static void on_say(sio_socket *socket, sio_event *event, void *user)
 {
     (void)socket, (void)user;
     sio_emit(nsp, "said", sio_arg(event, 0));
+}
+
+/* The same, and away. */
+static void on_go(sio_socket *socket, sio_event *event, void *user)
+{
+    on_say(socket, event, user);
+    sio_close_connection(socket);
 }
 
 static sio_options options(void)
@@ -95,6 +104,7 @@ static void begin_with(const sio_options *o)
     sio_on_connection(nsp, on_connection, NULL);
     sio_on_disconnect(nsp, on_disconnect, NULL);
     sio_on(nsp, "say", on_say, NULL);
+    sio_on(nsp, "go", on_go, NULL);
 }
 
 static void begin(void)
@@ -246,7 +256,8 @@ static void test_everything_is_there(void)
     memcpy(pid, a.pid, sizeof pid);
     cut_off(&a);
     CHECK_SEEN("out:transport close;");
-    CHECK(stats().waiting_sessions == 1, "%zu wait", stats().waiting_sessions);
+    CHECK(stats().waiting_sessions == 1 && keeps == 0, "%zu wait, %zu before",
+          stats().waiting_sessions, keeps);
 
     sio_emit(nsp, "all");
     sio_emit(sio_to(nsp, "red"), "red", sio_binary("\1\2", 2));
@@ -474,12 +485,13 @@ static void test_overtaken(void)
     end();
 }
 
-/* Two events in one order on loop 1 and in the other one in the log. */
-static void emit_crosswise(struct client *c)
+/* Two events in one order on this one's loop and in the other one in the log.
+ */
+static void emit_crosswise(struct client *c, size_t loop)
 {
     send_before(c->fd, "42[\"say\",2]");
     sio_emit(nsp, "first");
-    shards_turn_one(&s, 1);
+    shards_turn_one(&s, loop);
 }
 
 static void test_another_order(void)
@@ -491,17 +503,29 @@ static void test_another_order(void)
            "one first");
     begin();
     new_client(&c, 1);
-    emit_crosswise(&c);
+    emit_crosswise(&c, 1);
     got = got_by(&c);
     CHECK_MATCH(got, "T:42[\"said\",2,\"*\"]|T:42[\"first\",\"*\"]|");
     note_offset(&c, got, "first");
     cut_off(&c);
     CHECK_MATCH(come_back(&c, 2), "T:40{*}|"); /* it has both */
 
+    T_CASE("recovery, loops: has none of them, then one");
+    cut_off(&c);
+    new_client(&c, 1);
+    emit_crosswise(&c, 1);
+    got_by(&c); /* never read */
+    cut_off(&c);
+    CHECK_MATCH(got = come_back(&c, 0),
+                "T:42[\"said\",2,\"*\"]|T:42[\"first\",\"*\"]|T:40{*}|");
+    cut(got, "\"said\",2,\"", c.offset);
+    cut_off(&c);
+    CHECK_MATCH(come_back(&c, 1), "T:42[\"first\",\"*\"]|T:40{*}|");
+
     T_CASE("recovery, loops: has one of them, has the other one");
     cut_off(&c);
     new_client(&c, 1);
-    emit_crosswise(&c);
+    emit_crosswise(&c, 1);
     got = got_by(&c);
     cut(got, "\"said\",2,\"", c.offset); /* nothing of what came behind */
     cut_off(&c);
@@ -526,7 +550,7 @@ static void test_part_of_the_log(void)
     new_client(&c, 0);
     dial(&other, 1, "40");
     cut_off(&c);
-    emit_crosswise(&other); /* loop 1: said, first; log: first, said */
+    emit_crosswise(&other, 1); /* loop 1: said, first; log: first, said */
     CHECK_MATCH(got = come_back(&c, 1),
                 "T:42[\"first\",\"*\"]|T:42[\"said\",2,\"*\"]|T:40{*}|");
     note_offset(&c, got, "first");
@@ -540,6 +564,111 @@ static void test_part_of_the_log(void)
     CHECK_MATCH(come_back(&c, 2), "T:42[\"live\",\"*\"]|T:40{*}|");
     cut_off(&c);
     cut_off(&other);
+    end();
+}
+
+static void test_gone_between(void)
+{
+    struct client c = { .fd = -1 };
+    const char *got;
+
+    T_CASE("recovery, loops: cut off after the event of its own loop, before "
+           "the earlier one of another");
+    begin();
+    new_client(&c, 2);
+    send_before(c.fd, "42[\"go\",4]");
+    sio_emit(nsp, "first");
+    shards_turn_one(&s, 2);
+    CHECK_MATCH(seen, "out:forced close;");
+    CHECK_MATCH(peek(c.fd), "*[\"said\",4*");
+    close(c.fd);
+    CHECK_MATCH(got = come_back(&c, 0),
+                "T:42[\"said\",4,\"*\"]|T:42[\"first\",\"*\"]|T:40{*}|");
+    note_offset(&c, got, "first");
+    cut_off(&c);
+    CHECK_MATCH(come_back(&c, 1), "T:40{*}|"); /* it has both */
+    cut_off(&c);
+    end();
+}
+
+/* A connection that its client has given up comes in late, and says what the
+ * client had before it had what it has now. */
+static void come_back_late(const struct client *c, size_t loop)
+{
+    struct client late = *c;
+
+    come_back(&late, loop);
+    sio_emit(nsp, "to nobody");
+    shards_turn(&s);
+    cut_off(&late);
+}
+
+static void test_late_connection(void)
+{
+    struct client c = { .fd = -1 }, before;
+    const char *got;
+
+    T_CASE("recovery, loops: a connection that was given up comes late");
+    begin();
+    new_client(&c, 1);
+    cut_off(&c);
+    before = c;
+    come_back(&c, 2);
+    emit_crosswise(&c, 2);
+    got = got_by(&c);
+    CHECK_MATCH(got, "T:42[\"said\",2,\"*\"]|T:42[\"first\",\"*\"]|");
+    cut(got, "\"said\",2,\"", c.offset); /* nothing of what came behind */
+    cut_off(&c);
+    come_back_late(&before, 0);
+    come_back_late(&before, 1);
+    CHECK_MATCH(come_back(&c, 1), "T:42[\"first\",\"*\"]|"
+                                  "T:42[\"to nobody\",\"*\"]|"
+                                  "T:42[\"to nobody\",\"*\"]|T:40{*}|");
+
+    T_CASE("recovery, loops: many, while nothing happens");
+    sio_emit(nsp, "heard");
+    note_offset(&c, got_by(&c), "heard");
+    cut_off(&c);
+    for (size_t i = 0; i < 3 * SO_STRETCHES; i++) {
+        struct client late = before;
+
+        come_back(&late, i % LOOPS);
+        cut_off(&late);
+    }
+    CHECK_MATCH(come_back(&c, 0), "T:40{*}|");
+    CHECK(sio_recovered(latest), "it is new");
+
+    T_CASE("recovery, loops: so many that it cannot be told any more");
+    cut_off(&c);
+    new_client(&c, 1);
+    cut_off(&c);
+    before = c;
+    come_back(&c, 2);
+    sio_emit(nsp, "heard");
+    note_offset(&c, got_by(&c), "heard");
+    cut_off(&c);
+    for (size_t i = 0; i < SO_STRETCHES; i++)
+        come_back_late(&before, i % LOOPS);
+    seen[0] = 0;
+    CHECK_MATCH(come_back(&c, 0), "T:40{*}|");
+    CHECK_SEEN("in:unknown offset {};");
+
+    T_CASE("recovery, loops: cut off over and over, without having got "
+           "anything");
+    cut_off(&c);
+    new_client(&c, 1);
+    cut_off(&c);
+    for (size_t i = 0; i < 3 * SO_STRETCHES; i++)
+        come_back_late(&c, i % LOOPS);
+    seen[0] = 0;
+    got = come_back(&c, 0);
+    CHECK_SEEN("in:recovered {};");
+    for (size_t i = 0; i < 3 * SO_STRETCHES; i++) {
+        CHECK_MATCH(got, "T:42[\"to nobody\",\"*\"]|*");
+        got = strchr(got, '|') + 1;
+    }
+    CHECK_MATCH(got, "T:40{*}|");
+    cut_off(&c);
     end();
 }
 
@@ -796,6 +925,8 @@ int main(void)
     test_overtaken();
     test_another_order();
     test_part_of_the_log();
+    test_gone_between();
+    test_late_connection();
     test_meanwhile();
     test_limits();
     test_data();
