@@ -159,13 +159,12 @@ static void respond_preflight(struct engine *e, struct http_exchange *ex)
 struct params {
     char text[2][PARAM_MAX];
     sio_str transport, sid;
+    bool v3;
 };
 
 /* A longer value cannot be right; it is cut, and so stays wrong. */
-static sio_str param(sio_str query, sio_str key, char out[PARAM_MAX])
+static sio_str param(sio_str raw, char out[PARAM_MAX])
 {
-    sio_str raw = http_query_value(query, key);
-
     if (raw.n > PARAM_MAX)
         raw.n = PARAM_MAX;
     return (sio_str){ out, raw.p ? http_percent_decode(raw, true, out) : 0 };
@@ -173,8 +172,13 @@ static sio_str param(sio_str query, sio_str key, char out[PARAM_MAX])
 
 static void read_params(struct params *p, sio_str query)
 {
-    p->transport = param(query, STR("transport"), p->text[0]);
-    p->sid = param(query, STR("sid"), p->text[1]);
+    const sio_str keys[] = { STR("transport"), STR("sid"), STR("EIO") };
+    sio_str values[3];
+
+    http_query_values(query, keys, values, 3);
+    p->transport = param(values[0], p->text[0]);
+    p->sid = param(values[1], p->text[1]);
+    p->v3 = revision_names_3(values[2]);
 }
 
 static unsigned transport_bit(const struct engine *e, sio_str name)
@@ -220,7 +224,6 @@ static bool check_session(struct engine *e, struct http_exchange *ex,
                           const struct params *p, struct eng_session *s)
 {
     bool upgrade = engine_is_upgrade(e, &ex->request);
-    bool v3 = revision_is_3(ex->request.query);
     sio_str transport = str_of(eng_transport(s));
     sio_connection_error error = { .code = EIO_REFUSED_BAD_REQUEST };
 
@@ -228,9 +231,9 @@ static bool check_session(struct engine *e, struct http_exchange *ex,
         error.name = "TRANSPORT_MISMATCH";
         error.transport = p->transport;
         error.previous_transport = transport;
-    } else if (v3 != s->v3) {
+    } else if (p->v3 != s->v3) {
         error.name = "PROTOCOL_MISMATCH";
-        error.protocol = revision(v3);
+        error.protocol = revision(p->v3);
         error.previous_protocol = revision(s->v3);
     } else {
         return true;
@@ -265,8 +268,9 @@ static bool wants_websocket(const struct http_exchange *ex)
 {
     char text[PARAM_MAX];
 
-    return str_eq(param(ex->request.query, STR("transport"), text),
-                  STR("websocket"));
+    return str_eq(
+        param(http_query_value(ex->request.query, STR("transport")), text),
+        STR("websocket"));
 }
 
 void engine_open(struct engine *e, struct http_exchange *ex, sio_str sid)

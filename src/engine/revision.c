@@ -15,7 +15,11 @@
 
 bool revision_is_3(sio_str query)
 {
-    sio_str raw = http_query_value(query, STR("EIO"));
+    return revision_names_3(http_query_value(query, STR("EIO")));
+}
+
+bool revision_names_3(sio_str raw)
+{
     char text[3]; /* "%34" is the longest way to write "4" */
 
     return raw.n > sizeof text || http_percent_decode(raw, true, text) != 1 ||

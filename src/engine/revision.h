@@ -24,6 +24,7 @@
 
 /* Anything but EIO=4 means revision 3. */
 bool revision_is_3(sio_str query);
+bool revision_names_3(sio_str raw); /* the value of EIO, undecoded */
 
 /* What the request of the handshake asks for. */
 void revision_init(struct eng_session *s);

@@ -93,21 +93,36 @@ static bool may_be_key(sio_str pair, sio_str want)
             pair.p[0] == '+');
 }
 
+/* Has the pair that key? */
+static bool take_value(sio_str pair, sio_str key, sio_str *out)
+{
+    sio_str value;
+
+    if (!may_be_key(pair, key) || !key_is(str_split(pair, '=', &value), key))
+        return false;
+    *out = value.p ? value : (sio_str){ pair.p + pair.n, 0 };
+    return true;
+}
+
+void http_query_values(sio_str query, const sio_str *keys, sio_str *values,
+                       size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        values[i] = (sio_str){ NULL, 0 };
+    while (query.p) {
+        sio_str pair = str_split(query, '&', &query);
+
+        for (size_t i = 0; i < n && !take_value(pair, keys[i], &values[i]); i++)
+            ;
+    }
+}
+
 sio_str http_query_value(sio_str query, sio_str key)
 {
-    sio_str found = { NULL, 0 };
+    sio_str value;
 
-    while (query.p) {
-        sio_str pair = str_split(query, '&', &query), name, value;
-
-        if (!may_be_key(pair, key))
-            continue;
-        name = str_split(pair, '=', &value);
-        if (!key_is(name, key))
-            continue;
-        found = value.p ? value : (sio_str){ pair.p + pair.n, 0 };
-    }
-    return found;
+    http_query_values(query, &key, &value, 1);
+    return value;
 }
 
 bool http_has_token(sio_str value, sio_str token)

@@ -36,8 +36,13 @@ sio_str http_field_value(const struct http_request *r, sio_str name);
  * URL: "&" separates, "+" is a blank). p NULL when absent. */
 sio_str http_query_value(sio_str query, sio_str key);
 
-/* The same, decoded: at most size - 1 bytes and a NUL are copied; the whole
- * length is returned, or SIO_E_RANGE (no such parameter), SIO_E_NOMEM. */
+/* The same of `n` different keys, in one go. */
+void http_query_values(sio_str query, const sio_str *keys, sio_str *values,
+                       size_t n);
+
+/* The same of one key, decoded: at most size - 1 bytes and a NUL are copied;
+ * the whole length is returned, or SIO_E_RANGE (no such parameter),
+ * SIO_E_NOMEM. */
 int http_query_text(sio_str query, sio_str key, char *out, size_t size);
 
 /* May this stand in an answer: a token, and no control character in its value?
