@@ -251,6 +251,7 @@ void so_socket_deliver(void *self, sio_socket *socket, sio_packet *packet,
     if (socket->state == SO_CONNECTED)
         so_socket_send(socket, packet, flags);
     else if (socket->resume && socket->resume->waiting &&
+             so_recovers_abroad(socket->part->nsp->hub) &&
              !(flags & SIO_FLAG_VOLATILE))
         so_missed_keep(socket, packet);
 }
