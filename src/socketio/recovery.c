@@ -117,12 +117,11 @@ static uint64_t oldest_ms(const struct so_hub *hub)
 }
 
 /* Without memory for the alarm it is tried again with what comes next. */
-static void wait_for_oldest(struct so_shard *shard)
+static void wait_for_oldest(struct so_shard *shard, uint64_t oldest)
 {
     const uint32_t keep = shard->hub->options.recovery_ms;
     struct net_alarm *alarm = &shard->comebacks.alarm;
     const uint64_t least = keep / SWEEPS + 1, now = shard->loop->now_ms;
-    const uint64_t oldest = oldest_ms(shard->hub);
     uint64_t wait;
 
     if (oldest == UINT64_MAX) {
@@ -153,7 +152,7 @@ void so_recovery_trim(struct so_hub *hub, struct so_shard *here, uint64_t now,
         if (!drop_oldest(hub, dropped))
             break;
     if (here)
-        wait_for_oldest(here);
+        wait_for_oldest(here, oldest);
 }
 
 static void on_alarm(struct net_alarm *alarm)

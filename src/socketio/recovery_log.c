@@ -270,7 +270,7 @@ int so_record(const struct so_request *q, struct so_shard *here,
     if (!e)
         return SIO_E_NOMEM;
     so_recovery_lock(hub);
-    if (!is_pointless(nsp)) {
+    if (hub->shard_count == 1 || !is_pointless(nsp)) {
         r = add_entry(hub, nsp->log, e, here, now);
         if (r == SIO_OK) {
             *number = e->number;
