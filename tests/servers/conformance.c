@@ -62,6 +62,10 @@ static const sio_redis_options *redis_options(const struct settings *s)
         options.prefix = s->prefix;
     if (s->requests_timeout)
         options.requests_timeout_ms = s->requests_timeout;
+    if (s->command_timeout)
+        options.command_timeout_ms = s->command_timeout;
+    if (s->max_queued)
+        options.max_queued = s->max_queued;
     options.publish_on_specific_response_channel = s->specific;
     if (s->adapter && strcmp(s->adapter, "sharded") == 0)
         options.adapter = SIO_REDIS_SHARDED;

@@ -22,6 +22,8 @@
     X("loops",          loops)           /* 0 or 1: one */ \
     X("specific",       specific)        /* 1: answers on own channels */ \
     X("requestsTimeout", requests_timeout) /* ms; 0: the default */ \
+    X("commandTimeout", command_timeout) /* ms; 0: the default */ \
+    X("maxQueued",      max_queued)      /* bytes; 0: the default */ \
     X("cluster",        cluster)         /* 1: a Redis Cluster */ \
     X("streams",        streams)         /* streams; 0: one */
 #define TEXT_SETTINGS(X)                                       \

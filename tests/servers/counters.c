@@ -42,6 +42,30 @@ static void on_counters(sio_http_request *request, void *user)
     sio_http_respond(request, 200, "application/json", body, (size_t)n);
 }
 
+/* What the adapter of a cluster is doing. */
+static void on_cluster(sio_http_request *request, void *user)
+{
+    static const char *const states[] = { "none", "connecting", "ready",
+                                          "degraded" };
+    sio_stats stats;
+    const sio_cluster_stats *s = &stats.cluster;
+    char body[512];
+    int n;
+
+    sio_get_stats(user, &stats);
+    n = snprintf(
+        body, sizeof body,
+        "{\"state\":\"%s\",\"pending\":%zu,\"queued\":%zu,\"sent\":%llu,"
+        "\"received\":%llu,\"refused\":%llu,\"dropped\":%llu,"
+        "\"connects\":%llu,\"disconnects\":%llu,\"heap\":%zu}",
+        states[s->state], s->pending, s->queued_bytes,
+        (unsigned long long)s->sent, (unsigned long long)s->received,
+        (unsigned long long)s->refused, (unsigned long long)s->dropped,
+        (unsigned long long)s->connects, (unsigned long long)s->disconnects,
+        heap_bytes());
+    sio_http_respond(request, 200, "application/json", body, (size_t)n);
+}
+
 int serve_counters(sio_server *server)
 {
     const char *path = getenv("SIO_COUNTERS");
@@ -52,5 +76,7 @@ int serve_counters(sio_server *server)
         if (sio_listen(server, address, NULL) != SIO_OK)
             return SIO_E_SYS;
     }
+    if (sio_on_request(server, "GET", "/cluster", on_cluster, server) != SIO_OK)
+        return SIO_E_NOMEM;
     return sio_on_request(server, "GET", "/counters", on_counters, server);
 }

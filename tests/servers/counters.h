@@ -1,5 +1,6 @@
 /*
- * counters.h -- GET /counters of the test servers: what is alive, as JSON.
+ * counters.h -- GET /counters of the test servers: what is alive, as JSON; and
+ * GET /cluster: what the adapter of the cluster is doing.
  *
  * SPDX-License-Identifier: MIT
  */
