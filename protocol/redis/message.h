@@ -115,6 +115,7 @@ struct pr_message {
     sio_str uid; /* of the node that sends; n 0: none, as of emitters */
     sio_str nsp; /* n 0: not said, the channel tells */
     sio_str request_id;
+    sio_str offset; /* of an entry: its id, as Redis says; never encoded */
     /* BROADCAST, JOIN, LEAVE, DISCONNECT, FETCH, SOCKETS: who is meant, the
      * union of `rooms` (none: everybody) without the members of `except`. */
     struct pr_names rooms, except;

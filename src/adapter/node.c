@@ -184,6 +184,8 @@ void cl_to_request(const struct cl_nsp *nsp, const struct pr_message *m,
         .room_count = m->names.count,
         .close = m->close,
     };
+    if (m->type == PR_BROADCAST && !pr_has_flag(&m->flags, PR_VOLATILE))
+        out->offset = m->offset;
 }
 
 /* --------------------------------------------------------------- sending -- */

@@ -10,7 +10,7 @@
  *   answer.c   questions of others: what this node says to them
  *
  * It knows no bytes and no connection: that is the transport's, which is one of
- * redis_classic.c, redis_sharded.c. Loop thread only.
+ * redis_classic.c, redis_sharded.c, redis_streams.c. Loop thread only.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -10,7 +10,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "protocol/base/str.h"
-#include "src/adapter/redis_transport.h"
+#include "src/adapter/redis_streams.h"
 #include "src/net/conn.h"
 
 #include <stdio.h>
@@ -30,19 +30,32 @@ struct adapter {
 static const struct cl_transport_ops *const transports[] = {
     [SIO_REDIS_CLASSIC] = &redis_classic_ops,
     [SIO_REDIS_SHARDED] = &redis_sharded_ops,
+    [SIO_REDIS_STREAMS] = &redis_streams_ops,
 };
-
-#define TRANSPORTS (sizeof transports / sizeof *transports)
 
 /* ------------------------------------------------------------- the state -- */
 
+/* The worst of all clients. */
+static enum redis_state state_of(const struct adapter *a,
+                                 const struct redis_stats *s, const char **why)
+{
+    *why = s->why;
+    return s->state == REDIS_READY ? redis_streams_state(&a->transport, why)
+                                   : s->state;
+}
+
 /* One line for each change; other reasons for the same state are none. */
-static void on_state(void *self, enum redis_state state, const char *why)
+static void on_change(void *self)
 {
     struct adapter *a = self;
     const bool first = !a->was_ready;
+    enum redis_state state;
+    struct redis_stats s;
+    const char *why;
     char line[300];
 
+    redis_get_stats(a->redis, &s);
+    state = state_of(a, &s, &why);
     if (state == a->state)
         return;
     a->state = state;
@@ -58,6 +71,13 @@ static void on_state(void *self, enum redis_state state, const char *why)
     }
 }
 
+static void on_state(void *self, enum redis_state state, const char *why)
+{
+    (void)state;
+    (void)why;
+    on_change(self);
+}
+
 static const struct redis_ops redis_ops = { on_state };
 
 static void get_stats(void *self, sio_cluster_stats *out)
@@ -69,10 +89,11 @@ static void get_stats(void *self, sio_cluster_stats *out)
     };
     const struct adapter *a = self;
     struct redis_stats s;
+    const char *why;
 
     redis_get_stats(a->redis, &s);
     cl_get_stats(&a->node, out);
-    out->state = states[s.state];
+    out->state = states[state_of(a, &s, &why)];
     out->queued_bytes = s.queued;
     out->connects = s.connects;
     out->disconnects = s.failures;
@@ -90,12 +111,21 @@ static void read_options(sio_redis_options *out, const sio_redis_options *given)
     out->size = sizeof *out;
 }
 
+static const char *problem_of_streams(const sio_redis_options *o)
+{
+    if (!o->stream_name || !o->session_key_prefix)
+        return "stream_name, session_key_prefix: are needed";
+    if (o->stream_count < 1 || o->stream_count > REDIS_STREAMS_MAX)
+        return "stream_count: has to be 1 to 256";
+    if (!o->max_len || !o->read_count || !o->block_time_ms)
+        return "max_len, read_count, block_time_ms: have to be at least 1";
+    return NULL;
+}
+
 static const char *problem_of(const sio_redis_options *o)
 {
     if (o->adapter < SIO_REDIS_CLASSIC || o->adapter > SIO_REDIS_STREAMS)
         return "adapter: no such value";
-    if (o->adapter >= TRANSPORTS)
-        return "adapter: it is not there yet";
     if (o->subscription_mode < SIO_REDIS_DYNAMIC ||
         o->subscription_mode > SIO_REDIS_DYNAMIC_PRIVATE)
         return "subscription_mode: no such value";
@@ -103,7 +133,7 @@ static const char *problem_of(const sio_redis_options *o)
         return "prefix: is needed";
     if (!o->requests_timeout_ms)
         return "requests_timeout_ms: has to be at least 1";
-    return NULL;
+    return o->adapter == SIO_REDIS_STREAMS ? problem_of_streams(o) : NULL;
 }
 
 static void client_options(const sio_redis_options *o,
@@ -143,8 +173,16 @@ static int open_node(struct adapter *a, char *why, size_t why_size)
     snprintf(why, why_size, "out of memory");
     client_options(&a->options, &client);
     r = redis_open(&a->loop, &client, &redis_ops, a, &a->redis, why, why_size);
-    if (r == SIO_OK)
-        redis_transport_init(&a->transport, &a->options, &a->node, a->redis);
+    if (r < 0)
+        return r;
+    redis_transport_init(&a->transport, &a->options, &a->node, a->redis);
+    if (a->options.adapter != SIO_REDIS_STREAMS)
+        return SIO_OK;
+    r = redis_streams_open(&a->transport, &client, on_change, a, why, why_size);
+    if (r < 0) {
+        redis_close(a->redis);
+        redis_transport_free(&a->transport);
+    }
     return r;
 }
 
@@ -182,6 +220,7 @@ static void adapter_close(void *self)
 
     net_loop_attach(&a->loop);
     cl_node_close(&a->node);
+    redis_streams_close(&a->transport);
     redis_close(a->redis);
     net_conn_flush_all(&a->loop);
     redis_transport_free(&a->transport);

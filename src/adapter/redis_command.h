@@ -28,6 +28,8 @@ struct redis_link;
  *         SIO_E_TIMEOUT: none in time
  *         SIO_E_STATE: the connection was lost: the command may have been done,
  *         or not; or the client was closed
+ *         SIO_E_LIMIT: the answer is longer than max_reply, which has ended the
+ *         connection
  */
 typedef void redis_on_reply(void *self, int status,
                             const struct redis_reply *reply);

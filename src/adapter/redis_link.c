@@ -255,6 +255,21 @@ static void take_reply(struct redis_link *link, const struct redis_reply *reply)
     }
 }
 
+/* Whoever has asked for more than we take is told; among messages it is not
+ * known who that is. */
+static void reading_failed(struct redis_link *link, int error, const char *why)
+{
+    struct redis_shared *s = link->shared;
+    struct redis_command *head =
+        error == SIO_E_LIMIT && !link->ops->on_push ? first_sent(link) : NULL;
+
+    if (head)
+        list_remove(&head->node);
+    down(link, why);
+    if (head)
+        redis_command_end(s, head, SIO_E_LIMIT, NULL);
+}
+
 static size_t on_data(void *self, uint8_t *data, size_t len)
 {
     struct redis_link *link = self;
@@ -269,7 +284,7 @@ static size_t on_data(void *self, uint8_t *data, size_t len)
            (n = redis_reader_next(link->reader, &reply, &why)) > 0)
         take_reply(link, reply);
     if (why && link->conn == conn)
-        down(link, why);
+        reading_failed(link, n, why);
     return len;
 }
 

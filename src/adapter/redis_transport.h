@@ -2,7 +2,8 @@
  * redis_transport.h -- what the transports of the Redis adapters have in
  * common: one client of Redis, the subscriptions of each namespace, publishing.
  *
- *   node.h --cl_transport_ops--> redis_classic.c, redis_sharded.c
+ *   node.h --cl_transport_ops--> redis_classic.c, redis_sharded.c,
+ *                                redis_streams.c
  *                                  --> redis_transport.c --> redis_conn.h
  *
  * SPDX-License-Identifier: MIT
@@ -21,14 +22,17 @@
 #define REDIS_EARS 4        /* subscriptions of a namespace, but its rooms */
 #define REDIS_SCRATCH 65536 /* bytes that are kept for the next message */
 
+struct redis_streams;
+
 /* `options` is the library's own copy. */
 struct redis_transport {
     const sio_redis_options *options;
     struct cl_node *node;
     struct redis *redis;
     sio_str prefix;
-    enum pr_mode mode;            /* sharded */
-    struct grow channel, payload; /* of what is being published */
+    enum pr_mode mode;             /* sharded */
+    struct redis_streams *streams; /* NULL: another adapter */
+    struct grow channel, payload;  /* of what is being published */
 };
 
 struct redis_place;
@@ -76,6 +80,7 @@ int redis_transport_publish(struct redis_transport *t, bool sharded);
 /* Begin with t->channel and t->payload anew. */
 void redis_transport_clear(struct redis_transport *t);
 
-extern const struct cl_transport_ops redis_classic_ops, redis_sharded_ops;
+extern const struct cl_transport_ops redis_classic_ops, redis_sharded_ops,
+    redis_streams_ops;
 
 #endif

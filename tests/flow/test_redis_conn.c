@@ -391,7 +391,7 @@ static void test_limits(void)
     fake_say(&f, 0, "$1000000000\r\n");
     for (int i = 0; i < 4 && stats().failures == 0; i++)
         fake_say_n(&f, 0, big, sizeof big);
-    check_answers("a=!-4;");
+    check_answers("a=!-3;");
     CHECK(strstr(f.told, "a reply is too long"), "%s", f.told);
     end();
 }

@@ -1,0 +1,82 @@
+/*
+ * redis_streams.h -- what the files of the streams adapter share: how messages
+ * travel as entries of streams, beside questions and answers on channels.
+ *
+ *   node.h --> redis_streams.c   --XADD-->    stream
+ *                                --PUBLISH--> channels, as the sharded adapter
+ *   node.h <-- redis_reading.c   <--XREAD---  stream
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SRC_ADAPTER_REDIS_STREAMS_H
+#define SRC_ADAPTER_REDIS_STREAMS_H
+
+#include "src/adapter/redis_transport.h"
+
+#define REDIS_STREAM_ID 48    /* bytes of an entry's id, with its NUL */
+#define REDIS_STREAMS_MAX 256 /* stream_count, at most */
+#define REDIS_FIELDS_MAX 64   /* names and values of an entry that are seen */
+#define REDIS_READ_RETRY_MS 1000 /* a read that was refused is tried again */
+
+/* One stream that is read. */
+struct redis_stream {
+    sio_str name;             /* in streams->names */
+    char id[REDIS_STREAM_ID]; /* of the last entry that was handled */
+};
+
+/* A client of Redis that does nothing but read: it is blocked meanwhile. */
+struct redis_reading {
+    struct redis_streams *owner;
+    struct redis *redis;
+    enum redis_state state; /* of the client */
+    char why[REDIS_WHY];    /* the client is degraded */
+    bool refused;           /* Redis has: `why` is what it said */
+    size_t pinned;          /* of the streams: their position is known */
+    size_t limit;           /* entries of the next read, of each of them */
+    size_t passing;         /* the stream whose next entry may be too long */
+    struct net_timer retry;
+    size_t count;
+    struct redis_stream streams[2];
+};
+
+/* t->streams */
+struct redis_streams {
+    struct redis_transport *t;
+    /* The state of the readings has changed. */
+    void (*on_change)(void *self);
+    void *self;
+    struct net_timer_queue retries;
+    bool closed;
+    struct arena names;
+    size_t count; /* of readings */
+    struct redis_reading *readings;
+};
+
+/*
+ * Begin to read, from the end of each stream on. What comes is given to the
+ * namespaces of t->node.
+ *
+ * client   how to connect; the commands' time is prolonged
+ * Returns  as redis_open()
+ */
+int redis_streams_open(struct redis_transport *t,
+                       const struct redis_options *client,
+                       void (*on_change)(void *self), void *self, char *why,
+                       size_t why_size);
+/* Before the transport's own client. */
+void redis_streams_close(struct redis_transport *t);
+
+/* The worst of its readings; *why: see struct redis_stats. */
+enum redis_state redis_streams_state(const struct redis_transport *t,
+                                     const char **why);
+
+/* --- redis_reading.c --- */
+
+/* r->count, r->streams[].name are set. As redis_open(). */
+int redis_reading_open(struct redis_reading *r,
+                       const struct redis_options *client, char *why,
+                       size_t why_size);
+void redis_reading_close(struct redis_reading *r);
+void redis_reading_retry(struct net_timer *timer);
+
+#endif
