@@ -11,7 +11,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 
 build='gcc g++ make binutils pkg-config libevent-dev libssl-dev
-       libhttp-parser-dev libcjson-dev uthash-dev zlib1g-dev libbrotli-dev
+       libhttp-parser-dev libcjson-dev zlib1g-dev libbrotli-dev
        libhiredis-dev'
 checks='clang clang-format libclang-rt-14-dev openssl valgrind'
 browser='chromium' # without it the browser tests are skipped, not failed

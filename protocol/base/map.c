@@ -1,13 +1,16 @@
 /*
- * map.c -- see map.h. uthash keeps the table; the hash is ours.
+ * map.c -- see map.h.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "protocol/base/map.h"
 
 #include <endian.h>
-#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define SLOTS_MIN 8
+#define SLOTS_MAX (1u << 31)
 
 struct sip {
     uint64_t a, b, c, d;
@@ -67,48 +70,149 @@ void map_init(struct map *m, const uint64_t seed[2])
     *m = (struct map){ .seed = { seed[0], seed[1] } };
 }
 
-static struct map_node *find(const struct map *m, sio_str key, unsigned hash)
+/* How many nodes a block of so many slots is for: a search meets few. */
+static uint32_t room_of(uint32_t slots)
 {
-    struct map_node *node;
-
-    HASH_FIND_BYHASHVALUE(hh, m->nodes, key.p, key.n, hash, node);
-    return node;
+    return slots / 4 * 3;
 }
 
-/* uthash hands key.p to memcmp(), which may not see NULL even for 0 bytes. */
+/* memcmp() may not see NULL even for 0 bytes. */
 static sio_str never_null(sio_str key)
 {
     return key.p ? key : (sio_str){ "", 0 };
 }
 
+static struct map_node *find(const struct map *m, sio_str key, uint32_t hash)
+{
+    uint32_t at = hash & m->mask, place;
+
+    for (; (place = m->slots[at]); at = (at + 1) & m->mask) {
+        struct map_node *node = m->nodes[place - 1];
+
+        if (node && node->hash == hash && node->len == key.n &&
+            memcmp(node->key, key.p, key.n) == 0)
+            return node;
+    }
+    return NULL;
+}
+
 struct map_node *map_find(const struct map *m, sio_str key)
 {
-    if (!m->nodes) /* spare an empty map the hash */
+    if (!m->count) /* spare an empty map the hash */
         return NULL;
-    return find(m, never_null(key), (unsigned)map_hash(m->seed, key));
+    return find(m, never_null(key), (uint32_t)map_hash(m->seed, key));
+}
+
+/* At the end; there is room. */
+static void put(struct map *m, struct map_node *node)
+{
+    uint32_t at = node->hash & m->mask;
+
+    while (m->slots[at])
+        at = (at + 1) & m->mask;
+    m->nodes[m->end++] = node;
+    m->slots[at] = m->end;
+}
+
+/* A block of so many slots takes the place of the present one. */
+static int make_block(struct map *m, uint32_t slots)
+{
+    const size_t nodes = room_of(slots) * sizeof *m->nodes;
+    struct map_node *node;
+    struct map next = *m;
+    size_t at = 0;
+
+    next.nodes = malloc(nodes + slots * sizeof *m->slots);
+    if (!next.nodes)
+        return SIO_E_NOMEM;
+    next.slots = (uint32_t *)(void *)((char *)next.nodes + nodes);
+    memset(next.slots, 0, slots * sizeof *m->slots);
+    next.mask = slots - 1;
+    next.first = next.end = 0;
+    while ((node = map_walk(m, &at)))
+        put(&next, node);
+    free(m->nodes);
+    *m = next;
+    return SIO_OK;
+}
+
+/* The nodes close up, in the same block. */
+static void close_up(struct map *m)
+{
+    const uint32_t end = m->end;
+
+    memset(m->slots, 0, ((size_t)m->mask + 1) * sizeof *m->slots);
+    m->first = m->end = 0;
+    for (uint32_t i = 0; i < end; i++)
+        if (m->nodes[i])
+            put(m, m->nodes[i]);
+}
+
+/* For one node more. A block that is mostly full is made larger, so that this
+ * is seldom. */
+static int make_room(struct map *m)
+{
+    if (!m->nodes)
+        return make_block(m, SLOTS_MIN);
+    if (m->end < room_of(m->mask + 1))
+        return SIO_OK;
+    if (m->count > room_of(m->mask + 1) / 4 * 3) {
+        if (m->mask >= SLOTS_MAX - 1)
+            return SIO_E_NOMEM;
+        return make_block(m, (m->mask + 1) * 2);
+    }
+    close_up(m);
+    return SIO_OK;
 }
 
 int map_add(struct map *m, struct map_node *node, sio_str key)
 {
-    unsigned hash;
+    uint32_t hash;
+    int r;
 
-    if (key.n > UINT_MAX) /* what uthash counts lengths in */
+    if (key.n > UINT32_MAX)
         return SIO_E_LIMIT;
     key = never_null(key);
-    hash = (unsigned)map_hash(m->seed, key);
-    if (find(m, key, hash))
+    hash = (uint32_t)map_hash(m->seed, key);
+    if (m->count && find(m, key, hash))
         return SIO_E_STATE;
-    HASH_ADD_KEYPTR_BYHASHVALUE(hh, m->nodes, key.p, key.n, hash, node);
-    /* On failure uthash has taken the node out again and says so here. */
-    return node->hh.tbl ? SIO_OK : SIO_E_NOMEM;
+    r = make_room(m);
+    if (r < 0)
+        return r;
+    *node = (struct map_node){ key.p, (uint32_t)key.n, hash };
+    put(m, node);
+    m->count++;
+    return SIO_OK;
+}
+
+/* Where in m->nodes it is. */
+static uint32_t place_of(const struct map *m, const struct map_node *node)
+{
+    uint32_t at = node->hash & m->mask;
+
+    while (m->nodes[m->slots[at] - 1] != node)
+        at = (at + 1) & m->mask;
+    return m->slots[at] - 1;
 }
 
 void map_remove(struct map *m, struct map_node *node)
 {
-    HASH_DELETE(hh, m->nodes, node);
+    uint32_t place = place_of(m, node);
+
+    m->nodes[place] = NULL;
+    if (--m->count == 0) {
+        free(m->nodes);
+        m->nodes = NULL;
+        m->first = m->end = 0;
+        return;
+    }
+    while (!m->nodes[m->first])
+        m->first++;
 }
 
-size_t map_count(const struct map *m)
+struct map_node *map_next(const struct map *m, const struct map_node *node)
 {
-    return HASH_COUNT(m->nodes);
+    size_t at = place_of(m, node) + 1;
+
+    return map_walk(m, &at);
 }

@@ -3,7 +3,16 @@
  *
  * Keys often come from peers (session ids, rooms), so the hash is SipHash-1-3
  * keyed by a seed that the owner draws at random: nobody outside can aim for
- * one bucket. Iteration is in insertion order. The table is uthash's.
+ * one bucket. Iteration is in insertion order.
+ *
+ * There are nodes of it in each client that is connected, so they are small:
+ * what leads to them is one block of the map,
+ *
+ *   nodes  in insertion order; NULL: that one was removed
+ *   slots  by hash: where in `nodes`, counted from 1; 0: free
+ *
+ * A slot stays taken when its node is removed, until the block is full and made
+ * anew. So the next free one is always the end of a search.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,15 +21,18 @@
 
 #include <sio/types.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
 struct map_node {
-    UT_hash_handle hh;
+    const char *key;
+    uint32_t len;
+    uint32_t hash;
 };
 
 struct map {
-    struct map_node *nodes;
+    struct map_node **nodes; /* the block; NULL: the map is empty */
+    uint32_t *slots;         /* in it, behind them */
+    uint32_t mask;           /* of the number of slots */
+    uint32_t first, end;     /* of `nodes`: what is in use */
+    uint32_t count;
     uint64_t seed[2];
 };
 
@@ -34,33 +46,46 @@ struct map_node *map_find(const struct map *m, sio_str key);
  * and more) or SIO_E_NOMEM; a call that fails leaves the map as it was. */
 int map_add(struct map *m, struct map_node *node, sio_str key);
 
-/* The node must be in the map. Removing the last one frees the table. */
+/* The node must be in the map. Removing the last one frees the block. */
 void map_remove(struct map *m, struct map_node *node);
 
-size_t map_count(const struct map *m);
+static inline size_t map_count(const struct map *m)
+{
+    return m->count;
+}
 
 static inline sio_str map_key(const struct map_node *node)
 {
-    return (sio_str){ (const char *)node->hh.key, node->hh.keylen };
+    return (sio_str){ node->key, node->len };
 }
 
 /* Of a node in no map: what map_key() tells all the same. One that was removed
  * keeps its key. */
 static inline void map_set_key(struct map_node *node, sio_str key)
 {
-    node->hh.key = (void *)(uintptr_t)key.p;
-    node->hh.keylen = (unsigned)key.n;
+    node->key = key.p;
+    node->len = (uint32_t)key.n;
 }
 
 static inline struct map_node *map_first(const struct map *m)
 {
-    return m->nodes;
+    return m->count ? m->nodes[m->first] : NULL;
 }
 
-/* Get the successor before removing `node`. */
-static inline struct map_node *map_next(const struct map_node *node)
+/* The one behind `node`, which must be in the map; NULL: it is the last. */
+struct map_node *map_next(const struct map *m, const struct map_node *node);
+
+/* Faster, over all: *at is 0 at first; NULL at the end. Meanwhile nodes may be
+ * removed, but none be added. */
+static inline struct map_node *map_walk(const struct map *m, size_t *at)
 {
-    return (struct map_node *)node->hh.next;
+    struct map_node *node = NULL;
+
+    if (*at < m->first)
+        *at = m->first;
+    while (!node && *at < m->end)
+        node = m->nodes[(*at)++];
+    return node;
 }
 
 /* SipHash-1-3 of `key`. */

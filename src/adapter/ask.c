@@ -330,7 +330,7 @@ void cl_end_questions(struct cl_node *node, const struct cl_nsp *nsp)
         struct cl_question *q = container_of(it, struct cl_question, by_id);
 
         if (q->nsp != nsp) {
-            it = map_next(it);
+            it = map_next(&node->pending, it);
             continue;
         }
         q->refs++;

@@ -21,8 +21,7 @@
 
 struct member {
     struct map_node node; /* in memory->members, by socket id */
-    struct list all;      /* in memory->order */
-    struct list links;    /* rooms */
+    struct list *links;   /* the first of a ring: rooms; NULL: none */
     sio_socket *socket;
     uint64_t seen : 63;  /* the selection that has counted it */
     uint64_t in_own : 1; /* it is in the room of its own id */
@@ -42,8 +41,9 @@ struct link_key {
 };
 
 struct link {
-    struct map_node node; /* in memory->links */
-    struct list in_room, in_member;
+    struct map_node node;  /* in memory->links */
+    struct list in_room;   /* in room->links */
+    struct list in_member; /* in the ring of its member, as it has joined */
     struct room *room;
     struct member *member;
     struct link_key key;
@@ -53,7 +53,6 @@ struct memory {
     const sio_adapter_host *host;
     struct map members, rooms, links;
     atomic_size_t room_count; /* of `rooms`, for any thread */
-    struct list order;        /* members in the order they came */
     uint64_t selection;       /* counts selections: see member.seen */
 };
 
@@ -67,7 +66,6 @@ static void *memory_open(const sio_adapter_host *host)
     map_init(&m->members, host->seed);
     map_init(&m->rooms, host->seed);
     map_init(&m->links, host->seed);
-    list_init(&m->order);
     return m;
 }
 
@@ -86,12 +84,10 @@ static int memory_add(void *self, sio_socket *socket, sio_str id, void **slot)
     if (!member)
         return SIO_E_NOMEM;
     member->socket = socket;
-    list_init(&member->links);
     if (map_add(&m->members, &member->node, id) < 0) {
         free(member);
         return SIO_E_NOMEM;
     }
-    list_append(&m->order, &member->all);
     *slot = member;
     return SIO_OK;
 }
@@ -202,6 +198,30 @@ static struct link *find_link(const struct memory *m, const struct room *room,
     return node ? container_of(node, struct link, node) : NULL;
 }
 
+static void ring_append(struct member *member, struct link *link)
+{
+    if (member->links) {
+        list_append(member->links, &link->in_member);
+        return;
+    }
+    list_init(&link->in_member);
+    member->links = &link->in_member;
+}
+
+static void ring_remove(struct member *member, struct link *link)
+{
+    if (member->links == &link->in_member)
+        member->links = list_empty(member->links) ? NULL : member->links->next;
+    list_remove(&link->in_member);
+}
+
+/* NULL at the end. */
+static struct list *ring_next(const struct member *member,
+                              const struct list *at)
+{
+    return at->next != member->links ? at->next : NULL;
+}
+
 static int make_link(struct memory *m, struct room *room, struct member *member)
 {
     struct link *link = malloc(sizeof *link);
@@ -216,7 +236,7 @@ static int make_link(struct memory *m, struct room *room, struct member *member)
     link->room = room;
     link->member = member;
     list_append(&room->links, &link->in_room);
-    list_append(&member->links, &link->in_member);
+    ring_append(member, link);
     return SIO_OK;
 }
 
@@ -272,7 +292,7 @@ static void unlink_link(struct memory *m, struct link *link, sio_str id)
     struct room *room = link->room;
 
     list_remove(&link->in_room);
-    list_remove(&link->in_member);
+    ring_remove(link->member, link);
     map_remove(&m->links, &link->node);
     free(link);
     room->holds++;
@@ -310,10 +330,8 @@ static void memory_remove(void *self, void *slot)
         member->in_own = false;
         tell_own(m, id, false);
     }
-    while (!list_empty(&member->links))
-        unlink_link(m, container_of(member->links.next, struct link, in_member),
-                    id);
-    list_remove(&member->all);
+    while (member->links)
+        unlink_link(m, container_of(member->links, struct link, in_member), id);
     map_remove(&m->members, &member->node);
     free(member);
 }
@@ -340,10 +358,10 @@ static size_t memory_each_room(void *self, void *slot,
         if (fn)
             fn(user, map_key(&member->node));
     }
-    list_for_each_safe(it, next, &member->links)
-    {
+    for (struct list *it = member->links, *next; it; it = next) {
         struct link *link = container_of(it, struct link, in_member);
 
+        next = ring_next(member, it);
         n++;
         if (fn)
             fn(user, (sio_str){ link->room->name, link->room->len });
@@ -404,13 +422,15 @@ static size_t memory_select(void *self, const sio_broadcast_options *o,
 {
     struct memory *m = self;
     struct walk w = { m, fn, user, 0 };
+    struct map_node *node;
+    size_t at = 0;
 
     m->selection++;
     for (size_t i = 0; i < o->except_count; i++)
         each_member(&w, o->except[i], exclude);
     if (o->room_count == 0) {
-        list_for_each_safe(it, next, &m->order)
-            visit(&w, container_of(it, struct member, all));
+        while ((node = map_walk(&m->members, &at)))
+            visit(&w, container_of(node, struct member, node));
         return w.count;
     }
     for (size_t i = 0; i < o->room_count; i++)

@@ -432,7 +432,10 @@ void eng_close(struct eng_session *s)
 
 bool eng_close_oldest(struct engine *e)
 {
-    for (struct map_node *n = map_first(&e->sessions); n; n = map_next(n)) {
+    struct map_node *n;
+    size_t at = 0;
+
+    while ((n = map_walk(&e->sessions, &at))) {
         struct eng_session *s = container_of(n, struct eng_session, node);
 
         if (!eng_is_open(s) || (s->polling && s->polling->post))

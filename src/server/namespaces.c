@@ -38,7 +38,7 @@ size_t sio_each_namespace(const sio_server *server,
 
     so_lock(&server->hub);
     for (struct map_node *it = map_first(all); it; it = next) {
-        next = map_next(it);
+        next = map_next(all, it);
         fn(container_of(it, sio_namespace, node), user);
     }
     count = map_count(all);

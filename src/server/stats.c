@@ -45,9 +45,11 @@ static void add_loop(sio_stats *out, const struct net_loop *loop)
 static void add_rooms(sio_stats *out, const struct so_shard *shard)
 {
     const struct so_hub *hub = shard->hub;
+    struct map_node *n;
+    size_t at = 0;
 
     so_lock(hub);
-    for (struct map_node *n = map_first(&hub->namespaces); n; n = map_next(n)) {
+    while ((n = map_walk(&hub->namespaces, &at))) {
         const sio_namespace *nsp = container_of(n, sio_namespace, node);
         const struct so_part *part = &nsp->parts[shard->index];
 

@@ -328,7 +328,7 @@ int so_cluster_open(struct so_hub *hub, char *why, size_t size)
         return SIO_E_INVAL;
     so_lock(hub);
     for (struct map_node *it = map_first(&hub->namespaces); it;
-         it = map_next(it)) {
+         it = map_next(&hub->namespaces, it)) {
         sio_namespace *nsp = container_of(it, sio_namespace, node);
 
         if (nsp->kind != SO_PENDING)
@@ -352,7 +352,7 @@ void so_cluster_close(struct so_hub *hub)
     so_comebacks_end(c);
     so_lock(hub);
     for (struct map_node *it = map_first(&hub->namespaces); it;
-         it = map_next(it))
+         it = map_next(&hub->namespaces, it))
         container_of(it, sio_namespace, node)->in_cluster = false;
     so_unlock(hub);
 }

@@ -55,7 +55,7 @@ static sio_namespace *rule_at(struct map_node *node)
 
 static sio_namespace *rule_behind(const sio_namespace *parent)
 {
-    return rule_at(map_next(&parent->node));
+    return rule_at(map_next(&parent->hub->parents, &parent->node));
 }
 
 /* From `parent` on: the first that matches, or is a function where those

@@ -90,7 +90,7 @@ static int append_params(struct arena *a, struct grow *scratch,
     int r = grow_append_byte(out, '{');
 
     for (struct map_node *n = map_first(params); n && r == SIO_OK;
-         n = map_next(n)) {
+         n = map_next(params, n)) {
         if (n != map_first(params))
             r = grow_append_byte(out, ',');
         if (r == SIO_OK)

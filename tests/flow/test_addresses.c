@@ -111,6 +111,8 @@ static size_t count_in_log(const char *text)
 static bool join(int fd, const char *fields)
 {
     char head[1024];
+    struct map_node *it;
+    size_t at = 0;
     int n = snprintf(head, sizeof head,
                      "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n"
                      "Host: test\r\nUpgrade: websocket\r\n"
@@ -121,9 +123,7 @@ static bool join(int fd, const char *fields)
     world_write(&w, fd, head, (size_t)n);
     if (world_read(&w, fd) < 12 || memcmp(w.got, "HTTP/1.1 101", 12) != 0)
         return false;
-    for (struct map_node *it =
-             map_first(&w.server->hub.shards->engine.sessions);
-         it; it = map_next(it))
+    while ((it = map_walk(&w.server->hub.shards->engine.sessions, &at)))
         secure = container_of(it, struct eng_session, node)->request->secure;
     world_send_text(&w, fd, "40");
     return world_match(world_frames(&w, fd), "T:40{*");

@@ -13,6 +13,8 @@
 #include "tests/flow/shards.h"
 #include "tests/unit/oom.h"
 
+#include <stdlib.h>
+
 #define NODES 3
 
 static struct mesh mesh;

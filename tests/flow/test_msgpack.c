@@ -562,7 +562,7 @@ static void test_oom(void)
         world_check_empty(&w);
         world_close(&w);
     }
-    CHECK(n > 20 && n < 2000, "%ld allocations", n);
+    CHECK(n > 10 && n < 2000, "%ld allocations", n);
 }
 
 int main(void)

@@ -54,7 +54,7 @@ static void check_holds(const struct map *m, size_t from, size_t to)
 
     CHECK(map_count(m) == to - from, "count %zu, want %zu", map_count(m),
           to - from);
-    for (struct map_node *n = map_first(m); n; n = map_next(n)) {
+    for (struct map_node *n = map_first(m); n; n = map_next(m, n)) {
         CHECK(at < to && str_eq(map_key(n), key_of(at)), "%.*s at %zu",
               (int)map_key(n).n, map_key(n).p, at);
         at++;
@@ -97,6 +97,40 @@ static void many(void)
     CHECK(!m.nodes, "the table is still there");
 }
 
+/* More come and go than a block has room for. */
+static void churn(void)
+{
+    struct map_node *n;
+    struct map m;
+    size_t from = 0, at = 0;
+
+    T_CASE("map: some stay few, others come and go: in order, no larger");
+    map_init(&m, seed);
+    for (size_t i = 0; i < KEYS; i++) {
+        CHECK(map_add(&m, &items[i].node, key_of(i)) == SIO_OK, "add %zu", i);
+        if (i >= 10)
+            map_remove(&m, &items[from++].node);
+        CHECK(m.mask < 32, "%u slots", (unsigned)m.mask + 1);
+    }
+    check_holds(&m, from, KEYS);
+
+    T_CASE("map: a walk may remove what it is at, and what is before it");
+    while ((n = map_walk(&m, &at))) {
+        CHECK(n == &items[from].node, "not item %zu", from);
+        if (from % 3 == 1 && from > KEYS - 10)
+            map_remove(&m, &items[from - 1].node);
+        if (from % 3 != 0)
+            map_remove(&m, n);
+        from++;
+    }
+    CHECK(from == KEYS, "ended at %zu", from);
+    for (size_t i = KEYS - 10; i < KEYS; i++)
+        if (map_find(&m, key_of(i)))
+            map_remove(&m, &items[i].node);
+    check_holds(&m, 0, 0);
+    CHECK(map_walk(&m, &(size_t){ 0 }) == NULL, "walked over nothing");
+}
+
 static void odd_keys(void)
 {
     static const sio_str keys[] = {
@@ -120,7 +154,7 @@ static void odd_keys(void)
     CHECK(map_add(&m, &nodes[0], (sio_str){ "", (size_t)1 << 32 }) ==
                   SIO_E_LIMIT ||
               sizeof(size_t) == 4,
-          "a length that uthash would cut");
+          "a length that a node has no room for");
     for (size_t i = 0; i < COUNT(keys); i++)
         map_remove(&m, &nodes[i]);
 }
@@ -164,6 +198,7 @@ int main(void)
         snprintf(items[i].key, sizeof items[i].key, "room-%zu", i * 7919);
     hashes();
     many();
+    churn();
     odd_keys();
     out_of_memory();
     return t_done();
