@@ -120,7 +120,7 @@ static int make_block(struct map *m, uint32_t slots)
     const size_t nodes = room_of(slots) * sizeof *m->nodes;
     struct map_node *node;
     struct map next = *m;
-    size_t at = 0;
+    size_t at = map_begin(m);
 
     next.nodes = malloc(nodes + slots * sizeof *m->slots);
     if (!next.nodes)

@@ -75,14 +75,17 @@ static inline struct map_node *map_first(const struct map *m)
 /* The one behind `node`, which must be in the map; NULL: it is the last. */
 struct map_node *map_next(const struct map *m, const struct map_node *node);
 
-/* Faster, over all: *at is 0 at first; NULL at the end. Meanwhile nodes may be
- * removed, but none be added. */
+/* Faster, over all: *at is map_begin() at first; NULL at the end. Meanwhile
+ * nodes may be removed, but none be added. */
+static inline size_t map_begin(const struct map *m)
+{
+    return m->first;
+}
+
 static inline struct map_node *map_walk(const struct map *m, size_t *at)
 {
     struct map_node *node = NULL;
 
-    if (*at < m->first)
-        *at = m->first;
     while (!node && *at < m->end)
         node = m->nodes[(*at)++];
     return node;

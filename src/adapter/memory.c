@@ -423,7 +423,7 @@ static size_t memory_select(void *self, const sio_broadcast_options *o,
     struct memory *m = self;
     struct walk w = { m, fn, user, 0 };
     struct map_node *node;
-    size_t at = 0;
+    size_t at = map_begin(&m->members);
 
     m->selection++;
     for (size_t i = 0; i < o->except_count; i++)

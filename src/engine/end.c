@@ -32,25 +32,26 @@ void end_note(const struct eng_session *s, enum eio_close_reason reason,
 
     *end = (struct eng_end){ .reason = reason,
                              .detail = detail,
-                             .peer = &s->peer,
+                             .peer = http_kept_peer(s->request),
                              .transport = eng_transport(s),
                              .upgrade = upgrade_of(s),
-                             .age_in_ms = (uint32_t)now - s->last_in_ms,
-                             .age_out_ms = (uint32_t)now - s->last_out_ms,
                              .rtt_ms = s->rtt_ms,
                              .queued = session_waiting(s),
                              .duration_s = (uint32_t)(now / 1000) - s->opened_s,
                              .packets_in = s->packets_in,
-                             .packets_out = s->packets_out,
-                             .bytes_in = s->bytes_in,
-                             .bytes_out = s->bytes_out };
-    if (!c)
-        return;
-    end->age_in_ms = (uint32_t)now - c->last_in_ms;
-    end->age_out_ms = (uint32_t)now - c->last_out_ms;
-    end->queued += c->queued + c->lost;
-    end->bytes_in += c->bytes_in;
-    end->bytes_out += c->bytes_out;
+                             .packets_out = s->packets_out };
+    if (c) {
+        end->age_in_ms = (uint32_t)now - c->last_in_ms;
+        end->age_out_ms = (uint32_t)now - c->last_out_ms;
+        end->queued += c->queued + c->lost;
+        end->bytes_in = c->bytes_in;
+        end->bytes_out = c->bytes_out;
+    } else if (s->polling) {
+        end->age_in_ms = (uint32_t)now - s->polling->last_in_ms;
+        end->age_out_ms = (uint32_t)now - s->polling->last_out_ms;
+        end->bytes_in = s->polling->bytes_in;
+        end->bytes_out = s->polling->bytes_out;
+    }
 }
 
 sio_log_level eng_end_level(enum eio_close_reason reason)
@@ -74,7 +75,7 @@ void eng_end_text(const struct eng_end *end, char out[ENG_END_TEXT])
 {
     char address[NET_ADDRESS_TEXT], rtt[16] = "-";
 
-    net_address_text(end->peer, address);
+    net_address_text(&end->peer, address);
     if (end->rtt_ms != ENG_RTT_UNKNOWN)
         snprintf(rtt, sizeof rtt, "%" PRIu32, end->rtt_ms);
     snprintf(out, ENG_END_TEXT,

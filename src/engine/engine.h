@@ -80,7 +80,7 @@ enum eng_upgrade {
 struct eng_end {
     enum eio_close_reason reason;
     const char *detail; /* or NULL */
-    const struct net_address *peer;
+    struct net_address peer;
     const char *transport;
     enum eng_upgrade upgrade;
     uint32_t age_in_ms, age_out_ms; /* of the last byte each way */
@@ -222,7 +222,7 @@ const struct http_kept *eng_request(const struct eng_session *s);
 /* A field of the request that carried the message being handled: a POST, or
  * else the one that opened the session. p NULL when absent. */
 sio_str eng_carrier_value(const struct eng_session *s, sio_str name);
-const struct net_address *eng_peer(const struct eng_session *s);
+void eng_peer_text(const struct eng_session *s, char out[NET_ADDRESS_TEXT]);
 const char *eng_transport(const struct eng_session *s); /* "polling", ... */
 bool eng_is_open(const struct eng_session *s);
 bool eng_is_v3(const struct eng_session *s); /* its client speaks Engine.IO 3 */

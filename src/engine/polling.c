@@ -118,10 +118,10 @@ int polling_begin(struct eng_session *s)
     if (!polling)
         return SIO_E_NOMEM;
     polling->session = s;
+    polling->last_in_ms = (uint32_t)s->engine->loop->now_ms;
+    polling->last_out_ms = polling->last_in_ms;
     net_task_init(&polling->flush, polling_flush);
     net_timer_init(&polling->closing);
-    net_timer_init(&polling->upgrade);
-    net_timer_init(&polling->noop);
     grow_init(&polling->out, s->engine->options.max_buffered);
     s->polling = polling;
     return SIO_OK;
@@ -141,10 +141,9 @@ void polling_end(struct eng_session *s)
 
     if (!polling)
         return;
+    upgrade_end(s);
     s->polling = NULL;
     net_timer_stop(&polling->closing);
-    net_timer_stop(&polling->upgrade);
-    net_timer_stop(&polling->noop);
     net_task_cancel(&polling->flush);
     net_defer(s->engine->loop, &polling->cleanup, polling_free);
 }
@@ -203,10 +202,10 @@ static void answer_poll(struct eng_session *s, int made, struct eng_body *body,
     struct http_exchange *ex = s->polling->poll;
 
     s->polling->poll = NULL;
-    s->last_out_ms = (uint32_t)s->engine->loop->now_ms;
+    s->polling->last_out_ms = (uint32_t)s->engine->loop->now_ms;
     http_wake(ex);
     if (made == SIO_OK) {
-        s->bytes_out += body->data.n;
+        s->polling->bytes_out += body->data.n;
         respond(s->engine, ex,
                 &(struct answer){ .type = body->type,
                                   .body = body->data,
@@ -269,7 +268,7 @@ static void reject(struct eng_session *s, struct http_exchange *ex,
 
 void polling_get(struct eng_session *s, struct http_exchange *ex)
 {
-    s->last_in_ms = (uint32_t)s->engine->loop->now_ms;
+    s->polling->last_in_ms = (uint32_t)s->engine->loop->now_ms;
     if (s->polling->poll) {
         reject(s, ex, "overlap from client");
         return;
@@ -332,8 +331,8 @@ static void on_post_body(void *self, struct http_exchange *ex, char *body,
     struct engine *e = s->engine;
 
     polling->post = NULL;
-    s->last_in_ms = (uint32_t)e->loop->now_ms;
-    s->bytes_in += n;
+    polling->last_in_ms = (uint32_t)e->loop->now_ms;
+    polling->bytes_in += n;
     polling->carrier = &ex->request;
     if (revision_is_binary(s, &ex->request))
         walk_payload(s, EIO_FORM3_BINARY, body, n);

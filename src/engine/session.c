@@ -28,25 +28,24 @@ struct eng_session *session_new(struct engine *e, struct http_exchange *ex,
                                 sio_str sid)
 {
     const size_t length = sid.p ? sid.n : ENG_SID_LEN;
-    struct eng_session *s = calloc(1, sizeof *s + length + 1);
+    struct eng_session *s =
+        calloc(1, offsetof(struct eng_session, sid) + length + 1);
     struct http_client client;
 
     if (!s)
         return NULL;
     s->engine = e;
     s->state = EIO_OPENING;
-    s->request = http_keep(&ex->request);
+    client = http_client(ex);
+    s->request = http_keep(&ex->request, &client.address);
     if (!s->request || set_sid(s, sid) < 0) {
         free(s->request);
         free(s);
         return NULL;
     }
     revision_init(s);
-    client = http_client(ex);
-    s->peer = client.address;
     s->request->secure = client.secure;
     s->opened_s = (uint32_t)(e->loop->now_ms / 1000);
-    s->last_in_ms = s->last_out_ms = (uint32_t)e->loop->now_ms;
     s->rtt_ms = ENG_RTT_UNKNOWN;
     s->parting = EIO_CLOSE_FORCED_CLOSE;
     net_timer_init(&s->heartbeat);
@@ -63,7 +62,7 @@ static void session_free(struct net_deferred *d)
 
 void session_abandon(struct eng_session *s)
 {
-    eio_step(&s->state, EIO_ON_CLOSE);
+    session_step(s, EIO_ON_CLOSE);
     polling_end(s);
     net_defer(s->engine->loop, &s->cleanup, session_free);
 }
@@ -80,7 +79,7 @@ bool session_open(struct eng_session *s, enum eio_event how)
 {
     struct engine *e = s->engine;
 
-    eio_step(&s->state, how);
+    session_step(s, how);
     if (map_add(&e->sessions, &s->node, str_of(s->sid)) < 0)
         goto fail;
     start_heartbeat(s);
@@ -292,7 +291,7 @@ void eng_send_text(struct eng_session *s, sio_str text, bool compress)
  * whoever sends may be half-way through a list of sessions. */
 static void doom(struct eng_session *s, enum eng_doom why)
 {
-    s->doom = (uint8_t)why;
+    s->doom = why & 3;
     net_task_schedule(s->engine->loop, &s->polling->flush);
 }
 
@@ -389,7 +388,7 @@ void session_close(struct eng_session *s, enum eio_close_reason reason,
     if (tells)
         end_note(s, reason, detail, &end);
     count_closed(s, reason);
-    eio_step(&s->state, EIO_ON_CLOSE);
+    session_step(s, EIO_ON_CLOSE);
     net_timer_stop(&s->heartbeat);
     polling_detach(s);
     if (s->ws)
@@ -419,8 +418,8 @@ static void close_in_order(struct eng_session *s, enum eio_close_reason reason)
         session_close(s, reason, NULL);
     } else {
         /* The next poll brings what is queued, the one after it the close. */
-        s->parting = (uint8_t)reason;
-        eio_step(&s->state, EIO_ON_SHUT);
+        s->parting = reason & 31;
+        session_step(s, EIO_ON_SHUT);
         net_timer_start(&s->engine->poll_closes, &s->polling->closing);
     }
 }
@@ -433,7 +432,7 @@ void eng_close(struct eng_session *s)
 bool eng_close_oldest(struct engine *e)
 {
     struct map_node *n;
-    size_t at = 0;
+    size_t at = map_begin(&e->sessions);
 
     while ((n = map_walk(&e->sessions, &at))) {
         struct eng_session *s = container_of(n, struct eng_session, node);
@@ -479,7 +478,7 @@ void *eng_user(const struct eng_session *s)
 
 enum eio_state eng_state(const struct eng_session *s)
 {
-    return s->state;
+    return (enum eio_state)s->state;
 }
 
 const struct http_kept *eng_request(const struct eng_session *s)
@@ -495,9 +494,11 @@ sio_str eng_carrier_value(const struct eng_session *s, sio_str name)
                 : http_kept_value(s->request, name);
 }
 
-const struct net_address *eng_peer(const struct eng_session *s)
+void eng_peer_text(const struct eng_session *s, char out[NET_ADDRESS_TEXT])
 {
-    return &s->peer;
+    struct net_address peer = http_kept_peer(s->request);
+
+    net_address_text(&peer, out);
 }
 
 bool eng_is_v3(const struct eng_session *s)

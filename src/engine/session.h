@@ -30,25 +30,21 @@ struct eng_session {
         struct net_timer heartbeat;  /* in engine->pings, ->pongs, ->silences */
         struct net_deferred cleanup; /* once it has closed */
     };
-    enum eio_state state;
-    uint8_t doom;    /* enum eng_doom: closed at the tail */
-    uint8_t parting; /* enum eio_close_reason of an orderly close */
-    bool awaiting_pong;
-    bool pong_extended; /* other traffic has restarted the wait once */
-    bool v3;            /* Engine.IO 3: see revision.h */
-    bool base64, jsonp; /* of v3: what its client has asked for */
-    bool websocket;     /* is its transport, and still was when it closed */
-    bool undrained;     /* on_drain is due, see watch.c */
-    bool upgrade_failed;
-    struct net_address peer;
     uint32_t opened_s; /* seconds of the loop's clock */
     uint32_t rtt_ms;   /* from the last ping to its pong; ENG_RTT_UNKNOWN */
     uint32_t packets_in, packets_out;
-    /* Of polling: the low bits of when a request came, an answer went; bodies.
-     * A WebSocket's connection counts for itself. */
-    uint32_t last_in_ms, last_out_ms;
-    uint64_t bytes_in, bytes_out;
-    char sid[]; /* with a NUL */
+    uint8_t state;       /* enum eio_state */
+    uint8_t parting : 5; /* enum eio_close_reason of an orderly close */
+    uint8_t doom : 2;    /* enum eng_doom: closed at the tail */
+    bool undrained : 1;  /* on_drain is due, see watch.c */
+    bool v3 : 1;         /* Engine.IO 3: see revision.h */
+    bool base64 : 1;     /* of v3: what its client has asked for */
+    bool jsonp : 1;      /* the same */
+    bool awaiting_pong : 1;
+    bool pong_extended : 1; /* other traffic has restarted the wait once */
+    bool websocket : 1;     /* is its transport, and still was when it closed */
+    bool upgrade_failed : 1;
+    char sid[]; /* with a NUL; the block ends there */
 };
 
 /* What a session has until it is on a WebSocket: most are soon, for long. */
@@ -58,15 +54,37 @@ struct eng_polling {
     struct http_exchange *post; /* a POST whose body is still arriving */
     /* While the body of a POST is being handled: that POST. */
     const struct http_request *carrier;
-    struct grow out;          /* encoded packets that wait for a GET */
-    bool compress;            /* one of them does not mind compression */
-    struct net_task flush;    /* answers `poll` with `out` */
-    struct net_timer closing; /* in engine->poll_closes */
-    /* Of the upgrade, while session->ws is probing. */
-    struct net_timer upgrade; /* in engine->upgrades: all of it */
-    struct net_timer noop;    /* in engine->noops, after the probe */
-    struct net_deferred cleanup;
+    struct grow out; /* encoded packets that wait for a GET */
+    bool compress;   /* one of them does not mind compression */
+    /* The low bits of when a request came, an answer went; bytes of bodies. A
+     * WebSocket's connection counts for itself, and goes on with these. */
+    uint32_t last_in_ms, last_out_ms;
+    uint64_t bytes_in, bytes_out;
+    struct net_task flush;   /* answers `poll` with `out` */
+    struct eng_probe *probe; /* while session->ws is probing */
+    union {
+        struct net_timer closing;    /* in engine->poll_closes */
+        struct net_deferred cleanup; /* once it is over */
+    };
 };
+
+/* What an upgrade needs that is under way. */
+struct eng_probe {
+    struct eng_session *session;
+    struct net_timer upgrade; /* in engine->upgrades: all of it */
+    union {
+        struct net_timer noop;       /* in engine->noops, after the probe */
+        struct net_deferred cleanup; /* once it is over */
+    };
+};
+
+static inline void session_step(struct eng_session *s, enum eio_event ev)
+{
+    enum eio_state state = (enum eio_state)s->state;
+
+    eio_step(&state, ev);
+    s->state = (uint8_t)state;
+}
 
 /* Bytes that wait for a poll. */
 static inline size_t session_waiting(const struct eng_session *s)
@@ -171,6 +189,8 @@ void upgrade_on_text(struct eng_ws *ws, sio_str text);
 void upgrade_fail(struct eng_ws *ws);
 /* It has gone, the session polls on. */
 void upgrade_lost(struct eng_session *s);
+/* It is over, well or not. */
+void upgrade_end(struct eng_session *s);
 void upgrade_timed_out(struct net_timer *timer);
 void upgrade_noop(struct net_timer *timer);
 

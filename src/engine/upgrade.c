@@ -14,6 +14,37 @@
 #include "src/engine/revision.h"
 #include "src/engine/watch.h"
 
+#include <stdlib.h>
+
+static struct eng_probe *probe_new(struct eng_session *s)
+{
+    struct eng_probe *probe = malloc(sizeof *probe);
+
+    if (!probe)
+        return NULL;
+    probe->session = s;
+    net_timer_init(&probe->upgrade);
+    net_timer_init(&probe->noop);
+    return probe;
+}
+
+static void probe_free(struct net_deferred *d)
+{
+    free(container_of(d, struct eng_probe, cleanup));
+}
+
+void upgrade_end(struct eng_session *s)
+{
+    struct eng_probe *probe = s->polling->probe;
+
+    if (!probe)
+        return;
+    s->polling->probe = NULL;
+    net_timer_stop(&probe->upgrade);
+    net_timer_stop(&probe->noop);
+    net_defer(s->engine->loop, &probe->cleanup, probe_free);
+}
+
 void upgrade_begin(struct eng_session *s, struct http_exchange *ex)
 {
     struct engine *e = s->engine;
@@ -26,10 +57,16 @@ void upgrade_begin(struct eng_session *s, struct http_exchange *ex)
         websocket_close(ws, WS_CLOSE_NO_STATUS);
         return;
     }
-    eio_step(&s->state, EIO_ON_PROBE);
+    s->polling->probe = probe_new(s);
+    if (!s->polling->probe) {
+        ws->session = NULL;
+        websocket_close(ws, WS_CLOSE_INTERNAL_ERROR);
+        return;
+    }
+    session_step(s, EIO_ON_PROBE);
     s->ws = ws;
     e->counts.probing++;
-    net_timer_start(&e->upgrades, &s->polling->upgrade);
+    net_timer_start(&e->upgrades, &s->polling->probe->upgrade);
 }
 
 void upgrade_fail(struct eng_ws *ws)
@@ -45,25 +82,22 @@ void upgrade_lost(struct eng_session *s)
     s->engine->counts.probing--;
     s->engine->counts.upgrades_failed++;
     s->upgrade_failed = true;
-    eio_step(&s->state, EIO_ON_PROBE_LOST);
+    session_step(s, EIO_ON_PROBE_LOST);
 }
 
 void upgrade_timed_out(struct net_timer *timer)
 {
-    struct eng_polling *polling =
-        container_of(timer, struct eng_polling, upgrade);
-
-    upgrade_fail(polling->session->ws);
+    upgrade_fail(container_of(timer, struct eng_probe, upgrade)->session->ws);
 }
 
 /* The client waits for its GET to end before it sends "5". */
 void upgrade_noop(struct net_timer *timer)
 {
     struct eng_session *s =
-        container_of(timer, struct eng_polling, noop)->session;
+        container_of(timer, struct eng_probe, noop)->session;
 
-    polling_answer(s, ENG_CONTROL_NOOP);
     net_timer_start(&s->engine->noops, timer);
+    polling_answer(s, ENG_CONTROL_NOOP);
 }
 
 /* What waited for a poll becomes frames, in order. */
@@ -73,6 +107,8 @@ static void flush_to_websocket(struct eng_session *s)
     struct eng_walk walk;
     struct eio_packet p;
 
+    s->ws->ws.conn->bytes_in += polling->bytes_in;
+    s->ws->ws.conn->bytes_out += polling->bytes_out;
     s->engine->buffered -= polling->out.len;
     if (polling->out.len) {
         revision_walk(&walk, s, EIO_FORM3_BINARY, (char *)polling->out.data,
@@ -105,7 +141,7 @@ static void complete(struct eng_ws *ws)
     s->engine->counts.websockets++;
     s->engine->counts.upgrades++;
     if (!closing)
-        eio_step(&s->state, EIO_ON_UPGRADE);
+        session_step(s, EIO_ON_UPGRADE);
     watch_upgraded(s, &leaving);
     if (closing)
         session_close(s, (enum eio_close_reason)s->parting, NULL);
@@ -117,9 +153,9 @@ static void answer_probe(struct eng_ws *ws)
     struct engine *e = s->engine;
 
     websocket_send(ws, WS_TEXT, STR("3probe"));
-    if (net_timer_running(&s->polling->noop))
+    if (net_timer_running(&s->polling->probe->noop))
         return;
-    net_timer_start(&e->noops, &s->polling->noop);
+    net_timer_start(&e->noops, &s->polling->probe->noop);
     if (e->ops->on_upgrading && eng_is_open(s))
         e->ops->on_upgrading(e->self, s);
 }

@@ -54,10 +54,8 @@ static void ws_leave(struct eng_ws *ws)
     if (!s)
         return;
     s->ws = NULL;
-    if (s->polling) {
-        net_timer_stop(&s->polling->upgrade);
-        net_timer_stop(&s->polling->noop);
-    }
+    if (s->polling)
+        upgrade_end(s);
 }
 
 void websocket_close(struct eng_ws *ws, unsigned code)

@@ -10,39 +10,148 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-/* Of fields that clients of Socket.IO, browsers and proxies send. A number
- * lives no longer than the process: new names may stand anywhere. */
+#define KEPT_END 255 /* in place of a field's number */
+
+/* Fields that clients of Socket.IO, browsers and proxies send: each name, and
+ * behind it its values that are common, name and all. A number lives no longer
+ * than the process: new ones may stand anywhere, up to KEPT_END. */
 /* clang-format off */
-static const sio_str names[] = {
-#define X(name) { name, sizeof(name) - 1 }
+static const struct http_field known[] = {
+#define TEXT(s) { s, sizeof(s) - 1 }
+#define NAME(name) { TEXT(name), { NULL, 0 } }
+#define VALUE(name, value) { TEXT(name), TEXT(value) }
+    { { NULL, 0 }, { NULL, 0 } }, /* 0: it is spelled out */
+    NAME("accept"), VALUE("accept", "*/*"),
+    NAME("accept-charset"),
+    NAME("accept-encoding"),
+        VALUE("accept-encoding", "gzip, deflate, br, zstd"),
+        VALUE("accept-encoding", "gzip, deflate, br"),
+        VALUE("accept-encoding", "gzip, deflate"),
+    NAME("accept-language"), VALUE("accept-language", "en-US,en;q=0.9"),
+        VALUE("accept-language", "en-US,en;q=0.5"),
+        VALUE("accept-language", "en-US"),
+    NAME("access-control-request-headers"),
+    NAME("access-control-request-method"),
+    NAME("authorization"),
+    NAME("cache-control"), VALUE("cache-control", "no-cache"),
+    NAME("connection"), VALUE("connection", "Upgrade"),
+        VALUE("connection", "upgrade"), VALUE("connection", "keep-alive"),
+        VALUE("connection", "keep-alive, Upgrade"),
+        VALUE("connection", "close"),
+    NAME("content-length"),
+    NAME("content-type"), VALUE("content-type", "text/plain;charset=UTF-8"),
+    NAME("cookie"),
+    NAME("dnt"), VALUE("dnt", "1"),
+    NAME("expect"),
+    NAME("forwarded"),
+    NAME("host"),
+    NAME("keep-alive"),
+    NAME("origin"), VALUE("origin", "null"),
+    NAME("pragma"), VALUE("pragma", "no-cache"),
+    NAME("priority"), VALUE("priority", "u=0"), VALUE("priority", "u=1"),
+        VALUE("priority", "u=4"),
+    NAME("referer"),
+    NAME("sec-ch-ua"),
+    NAME("sec-ch-ua-mobile"), VALUE("sec-ch-ua-mobile", "?0"),
+        VALUE("sec-ch-ua-mobile", "?1"),
+    NAME("sec-ch-ua-platform"), VALUE("sec-ch-ua-platform", "\"Android\""),
+        VALUE("sec-ch-ua-platform", "\"Linux\""),
+        VALUE("sec-ch-ua-platform", "\"Windows\""),
+        VALUE("sec-ch-ua-platform", "\"iOS\""),
+        VALUE("sec-ch-ua-platform", "\"macOS\""),
+    NAME("sec-fetch-dest"), VALUE("sec-fetch-dest", "empty"),
+        VALUE("sec-fetch-dest", "websocket"),
+    NAME("sec-fetch-mode"), VALUE("sec-fetch-mode", "cors"),
+        VALUE("sec-fetch-mode", "no-cors"),
+        VALUE("sec-fetch-mode", "websocket"),
+    NAME("sec-fetch-site"), VALUE("sec-fetch-site", "same-origin"),
+        VALUE("sec-fetch-site", "same-site"),
+        VALUE("sec-fetch-site", "cross-site"),
+    NAME("sec-fetch-user"),
+    NAME("sec-gpc"), VALUE("sec-gpc", "1"),
+    NAME("sec-websocket-extensions"),
+        VALUE("sec-websocket-extensions", "permessage-deflate"),
+        VALUE("sec-websocket-extensions", "permessage-deflate; client_max_window_bits"),
+    NAME("sec-websocket-key"),
+    NAME("sec-websocket-protocol"),
+    NAME("sec-websocket-version"), VALUE("sec-websocket-version", "13"),
+    NAME("te"), VALUE("te", "trailers"),
+    NAME("transfer-encoding"),
+    NAME("upgrade"), VALUE("upgrade", "websocket"),
+    NAME("upgrade-insecure-requests"),
+    NAME("user-agent"), VALUE("user-agent", "node-XMLHttpRequest"),
+    NAME("via"),
+    NAME("x-forwarded-for"),
+    NAME("x-forwarded-host"),
+    NAME("x-forwarded-port"), VALUE("x-forwarded-port", "80"),
+        VALUE("x-forwarded-port", "443"),
+    NAME("x-forwarded-proto"), VALUE("x-forwarded-proto", "http"),
+        VALUE("x-forwarded-proto", "https"),
+    NAME("x-real-ip"),
+    NAME("x-request-id"),
+    NAME("x-requested-with"),
+#undef VALUE
+#undef NAME
+};
+
+static const sio_str targets[] = {
     { NULL, 0 }, /* 0: it is spelled out */
-    X("accept"), X("accept-charset"), X("accept-encoding"),
-    X("accept-language"), X("access-control-request-headers"),
-    X("access-control-request-method"), X("authorization"),
-    X("cache-control"), X("connection"), X("content-length"),
-    X("content-type"), X("cookie"), X("dnt"), X("expect"), X("forwarded"),
-    X("host"), X("keep-alive"), X("origin"), X("pragma"), X("priority"),
-    X("referer"), X("sec-ch-ua"), X("sec-ch-ua-mobile"),
-    X("sec-ch-ua-platform"), X("sec-fetch-dest"), X("sec-fetch-mode"),
-    X("sec-fetch-site"), X("sec-fetch-user"), X("sec-gpc"),
-    X("sec-websocket-extensions"), X("sec-websocket-key"),
-    X("sec-websocket-protocol"), X("sec-websocket-version"), X("te"),
-    X("transfer-encoding"), X("upgrade"), X("upgrade-insecure-requests"),
-    X("user-agent"), X("via"), X("x-forwarded-for"), X("x-forwarded-host"),
-    X("x-forwarded-port"), X("x-forwarded-proto"), X("x-real-ip"),
-    X("x-request-id"), X("x-requested-with"),
-#undef X
+    TEXT("/socket.io/?EIO=4&transport=websocket"),
+    TEXT("/socket.io/?EIO=4&transport=polling"),
+    TEXT("/engine.io/?EIO=4&transport=websocket"),
+    TEXT("/engine.io/?EIO=4&transport=polling"),
+#undef TEXT
 };
 /* clang-format on */
 
-#define NAMES (sizeof names / sizeof *names)
+#define KNOWN (sizeof known / sizeof *known)
+#define TARGETS (sizeof targets / sizeof *targets)
 
-static uint8_t number_of(sio_str name)
+_Static_assert(KNOWN <= KEPT_END, "a field's number is a byte");
+
+static uint8_t number_of(const struct http_field *field)
 {
-    for (size_t i = 1; i < NAMES; i++)
-        if (str_eq(names[i], name))
+    size_t i = 1, name;
+
+    while (i < KNOWN &&
+           (known[i].value.p || !str_eq(known[i].name, field->name)))
+        i++;
+    if (i == KNOWN)
+        return 0;
+    for (name = i++; i < KNOWN && known[i].value.p; i++)
+        if (str_eq(known[i].value, field->value))
+            return (uint8_t)i;
+    return (uint8_t)name;
+}
+
+static uint8_t target_number(sio_str target)
+{
+    for (size_t i = 1; i < TARGETS; i++)
+        if (str_eq(targets[i], target))
             return (uint8_t)i;
     return 0;
+}
+
+/* What of an address is kept; the order is that of `peer` in http_kept. */
+static const struct {
+    uint16_t family;
+    uint8_t ip; /* bytes */
+} peers[] = { { 0, 0 }, { AF_UNIX, 0 }, { AF_INET, 4 }, { AF_INET6, 16 } };
+
+static uint8_t peer_kind(const struct net_address *peer)
+{
+    uint8_t kind = 3;
+
+    if (!peer)
+        return 0;
+    while (kind && peers[kind].family != peer->family)
+        kind--;
+    return kind;
+}
+
+static size_t peer_size(unsigned kind)
+{
+    return kind ? sizeof((struct net_address *)0)->port + peers[kind].ip : 0;
 }
 
 /* --------------------------------------------------------------- writing -- */
@@ -50,6 +159,7 @@ static uint8_t number_of(sio_str name)
 /* The numbers of the first fields, so that each is looked up once; those behind
  * them are spelled out. */
 struct numbers {
+    uint8_t target, peer;
     uint8_t of[64];
 };
 
@@ -67,16 +177,18 @@ static size_t length_size(size_t n)
     return bytes;
 }
 
-static char *put_length(char *to, size_t n)
+static size_t bytes_size(sio_str s)
 {
-    for (; n >= 0x80; n >>= 7)
-        *to++ = (char)(n | 0x80);
-    *to++ = (char)n;
-    return to;
+    return length_size(s.n) + s.n;
 }
 
 static char *put_bytes(char *to, sio_str s)
 {
+    size_t n = s.n;
+
+    for (; n >= 0x80; n >>= 7)
+        *to++ = (char)(n | 0x80);
+    *to++ = (char)n;
     if (s.n)
         memcpy(to, s.p, s.n);
     return to + s.n;
@@ -84,115 +196,169 @@ static char *put_bytes(char *to, sio_str s)
 
 static size_t text_size(const struct http_request *r, struct numbers *numbers)
 {
-    size_t n = r->target.n;
+    size_t n = peer_size(numbers->peer) + 1 + 1; /* and KEPT_END */
 
+    if (!numbers->target)
+        n += bytes_size(r->target);
     for (size_t i = 0; i < r->field_count; i++) {
-        sio_str name = r->fields[i].name, value = r->fields[i].value;
+        const struct http_field *field = &r->fields[i];
 
         if (i < sizeof numbers->of)
-            numbers->of[i] = number_of(name);
-        n += 1 + length_size(value.n) + value.n;
+            numbers->of[i] = number_of(field);
+        n++;
         if (!number_at(numbers, i))
-            n += length_size(name.n) + name.n;
+            n += bytes_size(field->name);
+        if (!known[number_at(numbers, i)].value.p)
+            n += bytes_size(field->value);
     }
     return n;
+}
+
+static char *put_peer(char *to, const struct net_address *peer, unsigned kind)
+{
+    if (!kind)
+        return to;
+    memcpy(to, &peer->port, sizeof peer->port);
+    memcpy(to + sizeof peer->port, peer->ip, peers[kind].ip);
+    return to + peer_size(kind);
 }
 
 static void put_text(char *to, const struct http_request *r,
                      const struct numbers *numbers)
 {
-    to = put_bytes(to, r->target);
+    *to++ = (char)numbers->target;
+    if (!numbers->target)
+        to = put_bytes(to, r->target);
     for (size_t i = 0; i < r->field_count; i++) {
-        sio_str name = r->fields[i].name, value = r->fields[i].value;
+        uint8_t number = number_at(numbers, i);
 
-        *to++ = (char)number_at(numbers, i);
-        if (!number_at(numbers, i))
-            to = put_bytes(put_length(to, name.n), name);
-        to = put_bytes(put_length(to, value.n), value);
+        *to++ = (char)number;
+        if (!number)
+            to = put_bytes(to, r->fields[i].name);
+        if (!known[number].value.p)
+            to = put_bytes(to, r->fields[i].value);
     }
+    *to = (char)KEPT_END;
 }
 
-static size_t certificate_at(size_t text)
+/* Where in a block the certificate stands, when there is one. */
+#define CERTIFICATE_AT                                                    \
+    ((offsetof(struct http_kept, text) + _Alignof(sio_certificate) - 1) / \
+     _Alignof(sio_certificate) * _Alignof(sio_certificate))
+
+static size_t text_at(const sio_certificate *c)
 {
-    const size_t align = _Alignof(sio_certificate);
-
-    return (offsetof(struct http_kept, text) + text + align - 1) / align *
-           align;
+    return c ? CERTIFICATE_AT + net_certificate_size(c)
+             : offsetof(struct http_kept, text);
 }
 
-struct http_kept *http_keep(const struct http_request *r)
+struct http_kept *http_keep(const struct http_request *r,
+                            const struct net_address *peer)
 {
     const sio_certificate *c = r->certificate;
-    struct numbers numbers;
-    size_t text = text_size(r, &numbers);
-    struct http_kept *k =
-        malloc(c ? certificate_at(text) + net_certificate_size(c)
-                 : offsetof(struct http_kept, text) + text);
+    struct numbers numbers = { .target = target_number(r->target),
+                               .peer = peer_kind(peer) };
+    struct http_kept *k = malloc(text_at(c) + text_size(r, &numbers));
+    char *to;
 
     if (!k)
         return NULL;
-    k->size = (uint32_t)text;
-    k->target_n = (uint32_t)r->target.n;
-    k->query_at = r->query.n ? (uint32_t)(r->query.p - r->target.p) : 0;
-    k->query_n = (uint32_t)r->query.n;
-    k->field_count = (uint16_t)r->field_count;
     k->certified = c != NULL;
     k->secure = r->secure;
     k->upgrade = r->upgrade;
-    put_text(k->text, r, &numbers);
+    k->peer = numbers.peer & 3;
     if (c)
-        net_certificate_copy(c, (char *)k + certificate_at(text));
+        net_certificate_copy(c, (char *)k + CERTIFICATE_AT);
+    to = put_peer((char *)k + text_at(c), peer, numbers.peer);
+    put_text(to, r, &numbers);
     return k;
 }
 
 /* --------------------------------------------------------------- reading -- */
 
-sio_str http_kept_target(const struct http_kept *k)
-{
-    return (sio_str){ k->text, k->target_n };
-}
-
-sio_str http_kept_query(const struct http_kept *k)
-{
-    return (sio_str){ k->query_n ? k->text + k->query_at : NULL, k->query_n };
-}
-
 const sio_certificate *http_kept_certificate(const struct http_kept *k)
 {
-    const char *at = (const char *)k + certificate_at(k->size);
+    const char *at = (const char *)k + CERTIFICATE_AT;
 
     return k->certified ? (const void *)at : NULL;
 }
 
+static const char *text_of(const struct http_kept *k)
+{
+    return (const char *)k + text_at(http_kept_certificate(k));
+}
+
 /* The length and the bytes at *at, which moves behind them. */
-static sio_str take_bytes(const struct http_kept *k, size_t *at)
+static sio_str take_bytes(const char **at)
 {
     sio_str s = { NULL, 0 };
     unsigned shift = 0;
     uint8_t byte;
 
     do {
-        byte = (uint8_t)k->text[(*at)++];
+        byte = (uint8_t) * (*at)++;
         s.n |= (size_t)(byte & 0x7f) << shift;
         shift += 7;
     } while (byte & 0x80);
-    s.p = k->text + *at;
+    s.p = *at;
     *at += s.n;
     return s;
+}
+
+struct net_address http_kept_peer(const struct http_kept *k)
+{
+    struct net_address peer = { .family = peers[k->peer].family };
+    const char *at = text_of(k);
+
+    if (k->peer) {
+        memcpy(&peer.port, at, sizeof peer.port);
+        memcpy(peer.ip, at + sizeof peer.port, peers[k->peer].ip);
+    }
+    return peer;
+}
+
+/* The target, and where the fields begin. */
+static sio_str take_target(const struct http_kept *k, const char **at)
+{
+    uint8_t number;
+
+    *at = text_of(k) + peer_size(k->peer);
+    number = (uint8_t) * (*at)++;
+    return number ? targets[number] : take_bytes(at);
+}
+
+sio_str http_kept_target(const struct http_kept *k)
+{
+    const char *at;
+
+    return take_target(k, &at);
+}
+
+sio_str http_kept_query(const struct http_kept *k)
+{
+    sio_str rest, query;
+
+    str_split(str_split(http_kept_target(k), '#', &rest), '?', &query);
+    return query.n ? query : (sio_str){ NULL, 0 };
 }
 
 bool http_kept_next(const struct http_kept *k, size_t *at,
                     struct http_field *field)
 {
+    const char *p = (const char *)k + *at;
     uint8_t number;
 
     if (*at == 0)
-        *at = k->target_n;
-    if (*at == k->size)
+        take_target(k, &p);
+    number = (uint8_t)*p++;
+    if (number == KEPT_END)
         return false;
-    number = (uint8_t)k->text[(*at)++];
-    field->name = number ? names[number] : take_bytes(k, at);
-    field->value = take_bytes(k, at);
+    *field = known[number];
+    if (!number)
+        field->name = take_bytes(&p);
+    if (!field->value.p)
+        field->value = take_bytes(&p);
+    *at = (size_t)(p - (const char *)k);
     return true;
 }
 
@@ -207,10 +373,20 @@ sio_str http_kept_value(const struct http_kept *k, sio_str name)
     return (sio_str){ NULL, 0 };
 }
 
+size_t http_kept_count(const struct http_kept *k)
+{
+    struct http_field field;
+    size_t at = 0, n = 0;
+
+    while (http_kept_next(k, &at, &field))
+        n++;
+    return n;
+}
+
 struct http_request *http_kept_request(const struct http_kept *k)
 {
     struct http_request *r =
-        malloc(sizeof *r + k->field_count * sizeof *r->fields);
+        malloc(sizeof *r + http_kept_count(k) * sizeof *r->fields);
     struct http_field *fields = (struct http_field *)(r + 1);
     size_t at = 0, n = 0;
 

@@ -15,24 +15,29 @@
 #define SRC_HTTP_KEPT_H
 
 #include "src/http/request.h"
+#include "src/net/address.h"
 
 struct http_kept {
-    uint32_t size;                        /* bytes of text[] */
-    uint32_t target_n, query_at, query_n; /* query_n 0: there is none */
-    uint16_t field_count;
-    bool certified; /* behind text[], aligned, is the client's certificate */
-    bool secure, upgrade; /* as of http_request */
-    /* The target. Then each field: the number of its name (see kept.c), or 0,
-     * the name's length, the name; the value's length, the value. A length has
-     * 7 bits in a byte, the lowest first; the highest bit is set if more
-     * follow.
+    bool certified : 1; /* text[] begins, aligned, with its certificate */
+    bool secure : 1, upgrade : 1; /* as of http_request */
+    uint8_t peer : 2;             /* what there is of an address; see kept.c */
+    /*
+     * Where the client is: port, IP. The target: the number of a usual one (see
+     * kept.c), or 0, its length, its bytes. Then each field: the number of its
+     * name, or of its name and value together, or 0, the name's length, the
+     * name; the value's length, the value. Behind the last one: KEPT_END. A
+     * length has 7 bits in a byte, the lowest first; the highest bit is set if
+     * more follow.
      */
     char text[];
 };
 
-/* free() it. NULL: out of memory. */
-struct http_kept *http_keep(const struct http_request *r);
+/* free() it. peer: who is said to have sent it; NULL: nobody cares. NULL: out
+ * of memory. */
+struct http_kept *http_keep(const struct http_request *r,
+                            const struct net_address *peer);
 
+struct net_address http_kept_peer(const struct http_kept *k);
 sio_str http_kept_target(const struct http_kept *k);
 sio_str http_kept_query(const struct http_kept *k);
 const sio_certificate *http_kept_certificate(const struct http_kept *k);
@@ -44,6 +49,8 @@ sio_str http_kept_value(const struct http_kept *k, sio_str name);
  */
 bool http_kept_next(const struct http_kept *k, size_t *at,
                     struct http_field *field);
+/* How many there are. */
+size_t http_kept_count(const struct http_kept *k);
 
 /* As a request again: slices of `k`, without method and path; free() it. NULL:
  * out of memory. */

@@ -94,7 +94,7 @@ void http_exchange_park(struct http_exchange *ex)
 {
     struct http_request *r = &ex->request;
 
-    ex->kept = http_keep(r);
+    ex->kept = http_keep(r, NULL);
     if (!ex->kept)
         return;
     r->target = r->path = r->query = (sio_str){ NULL, 0 };
@@ -109,16 +109,19 @@ void http_exchange_park(struct http_exchange *ex)
 void http_wake(struct http_exchange *ex)
 {
     struct http_kept *k = ex->kept;
-    size_t at = 0, n = 0;
+    size_t at = 0, n = 0, count;
 
-    if (!k || ex->fields || k->field_count == 0)
+    if (!k || ex->fields)
         return;
-    ex->fields = malloc(k->field_count * sizeof *ex->fields);
+    count = http_kept_count(k);
+    if (count == 0)
+        return;
+    ex->fields = malloc(count * sizeof *ex->fields);
     if (!ex->fields) {
         net_conn_fail(ex->connection->conn, NET_CLOSE_NOMEM);
         return;
     }
-    ex->field_cap = k->field_count;
+    ex->field_cap = count;
     while (http_kept_next(k, &at, &ex->fields[n]))
         n++;
     ex->request.fields = ex->fields;

@@ -311,7 +311,7 @@ const char *sio_session_address(const sio_session *session,
                                 char out[SIO_ADDRESS_SIZE])
 {
     _Static_assert(SIO_ADDRESS_SIZE >= NET_ADDRESS_TEXT, "too small");
-    net_address_text(eng_peer(inside(session)), out);
+    eng_peer_text(inside(session), out);
     return out;
 }
 

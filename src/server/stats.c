@@ -46,7 +46,7 @@ static void add_rooms(sio_stats *out, const struct so_shard *shard)
 {
     const struct so_hub *hub = shard->hub;
     struct map_node *n;
-    size_t at = 0;
+    size_t at = map_begin(&hub->namespaces);
 
     so_lock(hub);
     while ((n = map_walk(&hub->namespaces, &at))) {

@@ -114,7 +114,7 @@ const char *sio_address(const sio_socket *socket)
     if (!socket->address && socket->client) {
         cache->address = malloc(NET_ADDRESS_TEXT);
         if (socket->address)
-            net_address_text(eng_peer(socket->client->session), cache->address);
+            eng_peer_text(socket->client->session, cache->address);
     }
     return socket->address ? socket->address : "";
 }
@@ -162,7 +162,7 @@ size_t sio_each_header(const sio_socket *socket,
 
     while (r && http_kept_next(r, &at, &field))
         fn(user, field.name, field.value);
-    return r ? r->field_count : 0;
+    return r ? http_kept_count(r) : 0;
 }
 
 const char *sio_disconnect_description(const sio_socket *socket)

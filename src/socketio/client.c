@@ -16,7 +16,7 @@
 
 static const char *client_address(const struct so_client *client, char *out)
 {
-    net_address_text(eng_peer(client->session), out);
+    eng_peer_text(client->session, out);
     return out;
 }
 

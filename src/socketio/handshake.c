@@ -250,7 +250,7 @@ static int append_origin(struct grow *out, const sio_socket *socket,
                      (unsigned long long)socket->issued_ms);
     int r = APPEND(out, ",\"address\":");
 
-    net_address_text(eng_peer(socket->client->session), address);
+    eng_peer_text(socket->client->session, address);
     if (r == SIO_OK)
         r = json_append_string(out, str_of(address));
     return r == SIO_OK ? grow_append(out, text, (size_t)n) : r;

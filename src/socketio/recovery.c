@@ -442,7 +442,7 @@ void so_resume_count(const sio_socket *socket)
         return;
     }
     r->refused++;
-    net_address_text(eng_peer(client->session), address);
+    eng_peer_text(client->session, address);
     so_log(client->shard->hub, SIO_LOG_INFO,
            "client %s cannot be who it was in %s: %s", address,
            socket->part->nsp->name, sio_recovery_name(socket->resume->result));

@@ -30,8 +30,8 @@ int main(void)
         SIZE(struct http_request, 96),
         SIZE(struct http_websocket, 88), /* within eng_ws */
         SIZE(struct eng_ws, 104),
-        SIZE(struct eng_session, 160), /* and its id */
-        SIZE(struct eng_polling, 184),
+        SIZE(struct eng_session, 104), /* and its id */
+        SIZE(struct eng_polling, 152),
         SIZE(struct so_client, 80),
         SIZE(sio_socket, 128), /* and its id */
         SIZE(struct map_node, 16), /* within session, member, link, room */

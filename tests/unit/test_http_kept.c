@@ -26,9 +26,9 @@ static struct http_kept *keep(const struct http_request *r)
     struct http_kept *k;
 
     oom_arm(0);
-    CHECK(!http_keep(r), "kept without memory");
+    CHECK(!http_keep(r, NULL), "kept without memory");
     oom_disarm();
-    k = http_keep(r);
+    k = http_keep(r, NULL);
     CHECK(k != NULL, "not kept");
     return k;
 }
@@ -122,7 +122,7 @@ static void test_many(void)
         CHECK(str_eq(field.name, fields[n].name) &&
                   str_eq(field.value, fields[n].value),
               "field %zu", n);
-    CHECK(n == MANY && k->field_count == MANY, "%zu fields", n);
+    CHECK(n == MANY && http_kept_count(k) == MANY, "%zu fields", n);
 
     T_CASE("kept: as a request again");
     oom_arm(0);
@@ -158,28 +158,69 @@ static void test_certificate(void)
     }
 }
 
-/* What a browser sends takes hardly more than its values. */
+/* What a client sends takes hardly more than what is its own. */
 static void test_size(void)
 {
     struct http_field fields[] = {
         { STR("host"), STR("example.org") },
         { STR("user-agent"), STR("Mozilla/5.0") },
+        { STR("upgrade"), STR("websocket") },
         { STR("sec-websocket-version"), STR("13") },
         { STR("sec-websocket-extensions"), STR("permessage-deflate") },
+    }, field;
+    struct http_request r = {
+        .target = STR("/socket.io/?EIO=4&transport=websocket"),
+        .fields = fields,
+        .field_count = COUNT(fields),
     };
-    struct http_request r = { .target = STR("/socket.io/"),
-                              .fields = fields,
-                              .field_count = COUNT(fields) };
+    size_t at = 0, n = 0;
     struct http_kept *k;
-    size_t values = r.target.n;
 
-    T_CASE("kept: two bytes a field besides its value");
+    T_CASE("kept: a byte for what is usual, else two besides the value");
     k = keep(&r);
-    for (size_t i = 0; i < COUNT(fields); i++)
-        values += fields[i].value.n;
-    CHECK(k->size == values + 2 * COUNT(fields), "%u bytes for %zu",
-          (unsigned)k->size, values);
+    check_str(http_kept_target(k), "/socket.io/?EIO=4&transport=websocket");
+    check_str(http_kept_query(k), "EIO=4&transport=websocket");
+    for (; http_kept_next(k, &at, &field) && n < COUNT(fields); n++)
+        CHECK(str_eq(field.name, fields[n].name) &&
+                  str_eq(field.value, fields[n].value),
+              "field %zu", n);
+    CHECK(n == COUNT(fields), "%zu fields", n);
+    CHECK(at == 2 + 2 + 11 + 2 + 11 + 3, "%zu bytes", at);
     free(k);
+
+    T_CASE("kept: a common name with another value");
+    fields[2].value = STR("WebSocket");
+    k = keep(&r);
+    check_str(http_kept_value(k, STR("upgrade")), "WebSocket");
+    check_str(http_kept_value(k, STR("sec-websocket-version")), "13");
+    free(k);
+}
+
+static void test_peer(void)
+{
+    static const uint8_t ip[16] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 };
+    static const int families[] = { 0, AF_UNIX, AF_INET, AF_INET6 };
+    const sio_certificate shown = { .problem = "",
+                                    .subject = "",
+                                    .sha256 = "" };
+
+    for (size_t i = 0; i < 2 * COUNT(families); i++) {
+        struct http_request r = { .target = STR("/x?y"),
+                                  .certificate = i % 2 ? &shown : NULL };
+        struct net_address peer = { .family = (uint16_t)families[i / 2] }, got;
+        struct http_kept *k;
+
+        T_CASE("kept: an address of family %d%s", families[i / 2],
+               i % 2 ? ", with a certificate" : "");
+        if (peer.family == AF_INET || peer.family == AF_INET6)
+            net_address_set(&peer, peer.family, ip, 65535);
+        k = http_keep(&r, &peer);
+        got = http_kept_peer(k);
+        CHECK(memcmp(&got, &peer, sizeof got) == 0, "another one");
+        check_str(http_kept_target(k), "/x?y");
+        CHECK(http_kept_count(k) == 0, "fields");
+        free(k);
+    }
 }
 
 int main(void)
@@ -189,5 +230,6 @@ int main(void)
     test_many();
     test_certificate();
     test_size();
+    test_peer();
     return t_done();
 }
