@@ -71,13 +71,13 @@ def descriptors(pid):
 
 
 def asked(server):
-    """Since the last time: how long the loop was held at most, what it has
-    computed meanwhile (us), and how often it came by."""
+    """Since the last time: how long the loop was held at most, and how long it
+    computed at most (us); how often it came by; events that have left."""
     os.kill(server.pid, signal.SIGUSR1)
     words = server.line(10).split()
-    if len(words) != 4 or words[0] != 'held':
+    if len(words) != 5 or words[0] != 'held':
         raise Failed('held: the server does not say')
-    return float(words[1]), float(words[2]), int(words[3])
+    return float(words[1]), float(words[2]), int(words[3]), int(words[4])
 
 
 def held_round(seconds):
@@ -100,9 +100,11 @@ def held_round(seconds):
         asked(server)
         echoes = load(server, f'echo -c {PROBES} --namespaces 1 --rate 500 '
                       '--stall 30', seconds, idle=False)
-        wall, cpu, turns = asked(server)
+        wall, cpu, turns, events = asked(server)
+        if events < 2 * MEMBERS + echoes['msgs']:
+            raise Failed('held: there were no broadcasts meanwhile')
         return {'held_us': wall, 'cpu_us': cpu, 'turns': turns,
-                'echoes': echoes}
+                'events': events, 'echoes': echoes}
     finally:
         if sender:
             sender.kill()

@@ -176,8 +176,14 @@ class Goals(unittest.TestCase):
         self.assertEqual(document.loops_lines([loops])[0][-1], '**no**')
         loops['2']['per_s'] = 170
         self.assertEqual(document.loops_lines([loops])[0][-1], 'yes')
-        held = {'held_us': 25000, 'cpu_us': 1, 'echoes': latency(1)[0]}
-        self.assertEqual(document.held_lines([held, None])[0][-1], 'yes')
+
+    def test_a_loop_whose_core_others_had_was_disturbed(self):
+        for wall, cpu_us, want in (
+                (25000, 20000, 'yes'), (25001, 20000, '**no**'),
+                (30000, 10000, '**no** (disturbed)')):
+            held = {'held_us': wall, 'cpu_us': cpu_us,
+                    'echoes': latency(1)[0]}
+            self.assertEqual(document.held_lines([held, None])[0][-1], want)
 
 
 def latency(*values):

@@ -15,8 +15,8 @@
  * (0 or 1); tlsCert, tlsKey.
  *
  * With held=1 it says on SIGUSR1 how long the loop was away at most since the
- * last time: "held WALL CPU TURNS", microseconds, the second what it computed
- * meanwhile, and how often it came by.
+ * last time: "held WALL CPU TURNS EVENTS": microseconds, of computing in the
+ * second; how often it came by; how many events have left.
  *
  * Listens on 127.0.0.1, prints "ready PORT", ends on SIGTERM.
  *
@@ -180,6 +180,7 @@ struct watch {
     double wall_us, cpu_us; /* when the loop came by last */
     double worst_wall_us, worst_cpu_us;
     long turns;
+    uint64_t events_out; /* at the last time */
 };
 
 static double now_us(clockid_t clock)
@@ -211,10 +212,14 @@ static void on_turn(evutil_socket_t fd, short what, void *self)
 static void on_asked(evutil_socket_t fd, short what, void *self)
 {
     struct watch *w = self;
+    sio_stats stats;
 
     (void)fd;
     (void)what;
-    printf("held %.0f %.0f %ld\n", w->worst_wall_us, w->worst_cpu_us, w->turns);
+    sio_get_stats(w->server, &stats);
+    printf("held %.0f %.0f %ld %llu\n", w->worst_wall_us, w->worst_cpu_us,
+           w->turns, (unsigned long long)(stats.events_out - w->events_out));
+    w->events_out = stats.events_out;
     fflush(stdout);
     w->worst_wall_us = 0;
     w->worst_cpu_us = 0;
