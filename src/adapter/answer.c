@@ -342,6 +342,13 @@ static void to_request(const struct cl_nsp *nsp, const struct pr_message *m,
         out->timeout_ms = CL_ANSWER_MS;
 }
 
+/* Forgotten before the host has come to it, it would be delivered to nobody. */
+static uint32_t open_for(const sio_cluster_request *request)
+{
+    return request->timeout_ms < CL_ANSWER_MIN_MS ? CL_ANSWER_MIN_MS
+                                                  : request->timeout_ms;
+}
+
 /* No room for one more, or nobody to answer: the event is delivered all the
  * same, without answers. */
 static void execute_only(struct cl_nsp *nsp, const struct pr_message *m,
@@ -366,7 +373,7 @@ void cl_answer(struct cl_nsp *nsp, const struct pr_message *m)
 
     to_request(nsp, m, &request);
     if (m->uid.n || !node->ops->needs_asker) {
-        f = foreign_new(nsp, m, request.timeout_ms);
+        f = foreign_new(nsp, m, open_for(&request));
         if (!f)
             node->refused++;
     }

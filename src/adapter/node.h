@@ -28,6 +28,7 @@
 #define CL_PENDING_MAX 10000 /* questions of ours without all answers */
 #define CL_FOREIGN_MAX 10000 /* questions of others that are open */
 #define CL_ANSWER_MS 5000    /* for so long, when they do not say */
+#define CL_ANSWER_MIN_MS 1000 /* they say at least, and at most, so much */
 #define CL_ANSWER_MAX_MS 3600000
 #define CL_WARN_MS 10000  /* refused messages are logged at most so often */
 #define CL_PEERS_MAX 1024 /* nodes that a question tells apart */

@@ -100,8 +100,11 @@ static int ask(struct so_letter *letter)
     struct so_inquiry *q;
     int r;
 
-    if (request->asker->over) /* too late */
+    if (request->asker->over) { /* too late for answers, not for the event */
+        if (request->deed == SO_ASK)
+            (void)so_cluster_hand_over(request, NULL, NULL);
         return SIO_E_STATE;
+    }
     q = calloc(1, sizeof *q);
     if (!q)
         return SIO_E_NOMEM;

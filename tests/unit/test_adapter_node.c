@@ -911,6 +911,19 @@ static void test_asked(void)
     check_told("forget|");
     end();
 
+    T_CASE(
+        "R46: one with a short deadline is not forgotten before it is asked");
+    begin();
+    m = question(PR_BROADCAST);
+    pr_set_timeout(&m.flags, 1);
+    receive(m);
+    check_told("do broadcast 'ev' 1ms?|");
+    move(999);
+    check_told("");
+    move(1);
+    check_told("forget|");
+    end();
+
     T_CASE("R46: its own question is not asked again");
     begin();
     m = question(PR_BROADCAST);
