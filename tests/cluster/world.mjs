@@ -40,7 +40,7 @@ async function startServer(kind, options) {
   const words = ["eio3=0", ...Object.entries(options).map(([name, value]) => `${name}=${value}`)];
   if (kind === "node") return Server.start(process.execPath, [path.join(root, "tests/cluster/node-contract.mjs"), "0", ...words]);
   try {
-    return await conformance("contract", ...words);
+    return await conformance("contract", ...words, `loops=${process.env.SIO_LOOPS ?? 1}`);
   } catch (error) {
     if (error.how?.code !== 2) throw error;
     throw new Unsupported(error.said.split("\n")[0]);

@@ -17,8 +17,6 @@
 
 #define BUNDLE "/../../../node_modules/socket.io/client-dist"
 
-struct person *people;
-
 static sio_server *server;
 static sio_namespace *root, *watch, *admin, *rooms;
 
@@ -85,8 +83,6 @@ static void on_root(sio_socket *socket, void *user)
         return;
     }
     person->socket = socket;
-    person->next = people;
-    people = person;
     if (is_new)
         sio_set_data(socket, person, free_person);
     cJSON_AddStringToObject(tree, "id", sio_id(socket));
@@ -96,13 +92,7 @@ static void on_root(sio_socket *socket, void *user)
 
 static void on_root_gone(sio_socket *socket, const char *reason, void *user)
 {
-    struct person **at = &people;
-
     (void)user;
-    while (*at && (*at)->socket != socket)
-        at = &(*at)->next;
-    if (*at)
-        *at = (*at)->next;
     sio_emit(watch, "gone", sio_string(sio_id(socket)), sio_string(reason));
 }
 

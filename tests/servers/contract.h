@@ -15,13 +15,9 @@ struct memory;
 
 /* A socket of "/": its sio_data(). */
 struct person {
-    struct person *next;
     sio_socket *socket;
     struct memory *remembered;
 };
-
-/* The sockets of "/" that are connected now. */
-extern struct person *people;
 
 /* What `remember` has kept, as an object; and its end. */
 cJSON *memory_tree(const struct memory *remembered);

@@ -57,21 +57,11 @@ static sio_namespace *namespace_of(const cJSON *spec)
     return sio_of(the_server, name ? name : "/");
 }
 
-/* Everybody but the socket of that id, when it is here. */
-static sio_target begin_target(const cJSON *spec)
-{
-    const char *from = text_of(spec, "from");
-
-    for (const struct person *p = people; from && p; p = p->next)
-        if (strcmp(sio_id(p->socket), from) == 0)
-            return sio_broadcast(p->socket);
-    return sio_target_namespace(namespace_of(spec));
-}
-
 static sio_target target_of(const cJSON *spec)
 {
     const char *names[ROOMS_MAX], *remote = text_of(spec, "remote");
-    sio_target target = begin_target(spec);
+    const char *from = text_of(spec, "from");
+    sio_target target = sio_target_namespace(namespace_of(spec));
     const cJSON *item;
     size_t n;
 
@@ -79,6 +69,8 @@ static sio_target target_of(const cJSON *spec)
         target = sio_and_to(target, remote);
         target.is_single = true; /* as sio_remote_target() */
     }
+    if (from)
+        target = sio_target_except(target, from);
     n = texts_of(cJSON_GetObjectItemCaseSensitive(spec, "rooms"), names);
     for (size_t i = 0; i < n; i++)
         target = sio_and_to(target, names[i]);

@@ -43,8 +43,8 @@ static void add_name(void *user, sio_str name)
         names->count++;
 }
 
-/* Acknowledge with the sorted names and free them. */
-static void ack_names(sio_event *event, struct names *names)
+/* The sorted names, which are freed. */
+static cJSON *names_tree(struct names *names)
 {
     cJSON *tree = cJSON_CreateArray();
 
@@ -55,7 +55,19 @@ static void ack_names(sio_event *event, struct names *names)
         free(names->list[i]);
     }
     free(names->list);
-    ack_tree(event, tree);
+    return tree;
+}
+
+/* The one answer to what was asked a while ago. */
+static void answer_names(sio_pending_ack *ack, struct names *names)
+{
+    cJSON *tree = names_tree(names);
+    char *text = cJSON_PrintUnformatted(tree);
+
+    if (!text || sio_answer(ack, sio_raw_json(text, strlen(text))) < 0)
+        sio_answer_drop(ack);
+    cJSON_free(text);
+    cJSON_Delete(tree);
 }
 
 /* ---------------------------------------------------------- being in rooms */
@@ -66,7 +78,7 @@ static void on_rooms(sio_socket *socket, sio_event *event, void *user)
 
     (void)user;
     sio_each_room(socket, add_name, &names);
-    ack_names(event, &names);
+    ack_tree(event, names_tree(&names));
 }
 
 /* Argument 0, a room or a list of rooms: NULL when it is neither. */
@@ -113,33 +125,41 @@ static void on_leave(sio_socket *socket, sio_event *event, void *user)
     on_rooms(socket, event, user);
 }
 
+static void on_found(int error, const sio_remote_socket *const *sockets,
+                     size_t count, void *user)
+{
+    struct names names = { NULL, 0, 0 };
+
+    for (size_t i = 0; i < count; i++)
+        add_name(&names, (sio_str){ sio_remote_id(sockets[i]),
+                                    strlen(sio_remote_id(sockets[i])) });
+    if (error == SIO_OK)
+        answer_names(user, &names);
+    else
+        sio_answer_drop(user);
+}
+
 static void on_members(sio_socket *socket, sio_event *event, void *user)
 {
     const char *room = arg_text(event, 0);
-    struct names names = { NULL, 0, 0 };
+    sio_pending_ack *ack = room ? sio_ack_later(event) : NULL;
 
-    (void)socket, (void)user;
-    if (!room)
-        return;
-    for (const struct person *p = people; p; p = p->next)
-        if (sio_in_room(p->socket, room))
-            add_name(&names,
-                     (sio_str){ sio_id(p->socket), strlen(sio_id(p->socket)) });
-    ack_names(event, &names);
+    (void)user;
+    if (ack && sio_fetch_sockets(sio_to(sio_namespace_of(socket), room),
+                                 on_found, ack) != SIO_OK)
+        sio_answer_drop(ack);
 }
 
 static void on_move(sio_socket *socket, sio_event *event, void *user)
 {
     const char *from = arg_text(event, 0), *to = arg_text(event, 1);
+    sio_namespace *nsp = sio_namespace_of(socket);
 
-    (void)socket, (void)user;
+    (void)user;
     if (!from || !to)
         return;
-    for (const struct person *p = people; p; p = p->next)
-        if (sio_in_room(p->socket, from)) {
-            sio_join(p->socket, to);
-            sio_leave(p->socket, from);
-        }
+    sio_sockets_join(sio_to(nsp, from), to);
+    sio_sockets_leave(sio_to(nsp, from), from);
     sio_ack(event);
 }
 
