@@ -52,10 +52,10 @@ SIO_API int sio_target_each_socket(sio_target target,
                                    void *user);
 
 /*
- * A socket as it can be seen from anywhere: it may be on another loop; then
- * this is a picture, taken there. Good within the callback that brought it; to
- * do something with it later, keep its id, which is also a room: sio_to(nsp,
- * id).
+ * A socket as it can be seen from anywhere: it may be on another loop, or
+ * server; then this is a picture, taken there. Good within the callback that
+ * brought it; to do something with it later, keep its id, which is also a room:
+ * sio_to(nsp, id).
  */
 typedef struct sio_remote_socket sio_remote_socket;
 
@@ -66,10 +66,11 @@ typedef struct sio_remote_socket sio_remote_socket;
  *
  * error    SIO_OK; what went wrong, with those that were found all the same:
  *          SIO_E_TIMEOUT (a loop has not answered for 5 seconds, or another
- *          server for as long as sio_timeout() says or else its adapter),
- *          SIO_E_STATE (the server stops; other servers are not reached),
- * SIO_E_LIMIT (256 MiB of pictures on one loop), SIO_E_NOMEM sockets  by loop,
- * and there in the order of joining
+ *          server for as long as sio_timeout() says, or else its adapter);
+ *          SIO_E_STATE (the server stops; other servers are not reached);
+ *          SIO_E_LIMIT (256 MiB of pictures on one loop); SIO_E_NOMEM
+ *
+ * sockets  by server and loop, and there in the order of joining
  */
 typedef void (*sio_fetch_fn)(int error, const sio_remote_socket *const *sockets,
                              size_t count, void *user);
