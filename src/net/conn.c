@@ -93,13 +93,22 @@ void net_conn_feed(struct net_conn *c, uint8_t *data, size_t len)
     } while (len && c->ops != ops);
 }
 
+/* The peer has ended its side of a connection that has no owner any more. */
+static void end_of_both(struct net_conn *c)
+{
+    if (c->fin_sent)
+        net_conn_close(c);
+}
+
 void net_conn_ended(struct net_conn *c)
 {
     c->ended = true;
     update_event(c);
     if (c->failed)
         return;
-    if (c->ops->on_end)
+    if (c->finishing)
+        end_of_both(c);
+    else if (c->ops->on_end)
         c->ops->on_end(c->self);
     else
         net_conn_fail(c, NET_CLOSE_PEER);
@@ -207,6 +216,15 @@ static void send_fin(struct net_conn *c)
     linger_on(c);
 }
 
+/* What it has to wait for comes by itself. */
+static void wait_idle(struct net_conn *c)
+{
+    if (c->closed || !list_empty(&c->dirty))
+        return;
+    c->late = true;
+    list_append(&c->loop->linger, &c->dirty);
+}
+
 /* Write. True when the owner has something to hear of it. */
 static bool flush(struct net_conn *c)
 {
@@ -222,6 +240,7 @@ static bool flush(struct net_conn *c)
             send_fin(c);
         else if (!c->linger.slot)
             linger_on(c);
+        wait_idle(c);
         return false;
     }
     return c->queued == 0 && before && c->ops->on_drained;
@@ -234,7 +253,7 @@ static void tell(struct net_conn *c)
     if (c->failed) {
         const struct net_conn_ops *ops = c->ops;
         void *self = c->self;
-        enum net_close_reason why = c->fail_reason;
+        enum net_close_reason why = (enum net_close_reason)c->fail_reason;
 
         if (why == NET_CLOSE_TLS)
             let_alert_arrive(c);
@@ -344,9 +363,9 @@ static void leave_loop(struct net_conn *c)
     c->closed = true;
     net_output_clear(c);
     event_del(&c->event);
-    net_alarm_stop(c->loop, &c->linger);
+    if (c->finishing)
+        net_alarm_stop(c->loop, &c->linger);
     list_remove(&c->dirty);
-    list_remove(&c->node);
     count_out(c);
     net_defer(c->loop, &c->cleanup, conn_free);
 }
@@ -367,7 +386,7 @@ void net_conn_fail(struct net_conn *c, enum net_close_reason why)
         return;
     c->failed = true;
     c->lost = c->queued < UINT32_MAX ? (uint32_t)c->queued : UINT32_MAX;
-    c->fail_reason = (uint8_t)why;
+    c->fail_reason = why & 7;
     net_output_clear(c);
     event_del(&c->event);
     net_conn_touch(c);
@@ -380,14 +399,6 @@ static size_t drop_data(void *self, uint8_t *data, size_t len)
     return len;
 }
 
-static void drop_end(void *self)
-{
-    struct net_conn *c = self;
-
-    if (c->fin_sent)
-        net_conn_close(c);
-}
-
 static void drop_closed(void *self, enum net_close_reason why)
 {
     (void)self;
@@ -396,7 +407,6 @@ static void drop_closed(void *self, enum net_close_reason why)
 
 static const struct net_conn_ops without_owner = {
     .on_data = drop_data,
-    .on_end = drop_end,
     .on_closed = drop_closed,
 };
 
@@ -412,33 +422,45 @@ static void linger_expired(struct net_alarm *alarm)
         net_conn_close(c);
 }
 
+/* Its owner is out. */
+static void be_alone(struct net_conn *c, uint32_t linger_ms)
+{
+    c->ops = &without_owner;
+    c->finishing = true;
+    c->linger_ms = (uint16_t)linger_ms;
+    net_alarm_init(&c->linger, linger_expired);
+}
+
 /* TLS has failed, and told the peer why. To close over what the peer has sent
  * meanwhile would reset the connection and destroy the alert. */
 static void let_alert_arrive(struct net_conn *c)
 {
-    net_conn_set_ops(c, &without_owner, c);
     net_tls_free(c);
     c->failed = false;
-    c->finishing = c->reading = true;
-    c->linger_ms = NET_TLS_LINGER_MS;
+    c->reading = true;
+    if (c->finishing)
+        net_alarm_stop(c->loop, &c->linger);
+    be_alone(c, NET_TLS_LINGER_MS);
     send_fin(c);
-    if (!c->closed)
-        update_event(c);
+    if (c->closed)
+        return;
+    update_event(c);
+    wait_idle(c);
 }
 
 void net_conn_finish(struct net_conn *c, uint32_t linger_ms)
 {
     if (c->closed || c->finishing)
         return;
-    net_conn_set_ops(c, &without_owner, c);
-    if (c->failed)
-        return; /* the tail closes it */
+    if (c->failed) {
+        c->ops = &without_owner; /* the tail closes it */
+        return;
+    }
     if (net_tls_handshaking(c)) {
         net_conn_close(c); /* nothing can be said yet */
         return;
     }
-    c->finishing = true;
-    c->linger_ms = linger_ms;
+    be_alone(c, linger_ms);
     net_conn_resume(c);
     net_conn_touch(c); /* the wait begins when it is seen what is left */
 }
@@ -462,7 +484,6 @@ static int join_loop(struct net_loop *loop, int fd,
     c->last_out_ms = (uint32_t)loop->now_ms;
     c->reading = true;
     list_init(&c->dirty);
-    net_alarm_init(&c->linger, linger_expired);
     net_conn_set_ops(c, ops, self);
     if (event_assign(&c->event, loop->base, fd, EV_READ | EV_PERSIST, on_event,
                      c) < 0 ||
@@ -470,7 +491,6 @@ static int join_loop(struct net_loop *loop, int fd,
         free(c);
         return SIO_E_SYS;
     }
-    list_append(&loop->conns, &c->node);
     *out = c;
     return SIO_OK;
 }

@@ -61,11 +61,11 @@ struct net_conn_ops {
 };
 
 struct net_conn {
-    struct list node;  /* in loop->conns */
-    struct list dirty; /* in loop->dirty or ->late, while to be flushed */
+    /* In loop->dirty or ->late, while it is to be flushed; else in loop->linger
+     * when its owner has left. */
+    struct list dirty;
     struct net_loop *loop;
     const struct net_conn_ops *ops;
-    void *self;
     struct event event;
     int fd;
     bool reading : 1;     /* not paused */
@@ -75,22 +75,27 @@ struct net_conn {
     bool fin_sent : 1;
     bool outgoing : 1; /* we have made it: see net_conn_open_outgoing() */
     bool failed : 1;   /* doomed: on_closed() comes at the tail */
-    bool late : 1;     /* it is in loop->late instead of loop->dirty */
+    bool late : 1;     /* it is in another list than loop->dirty */
     bool closed : 1;
-    uint8_t fail_reason; /* enum net_close_reason */
+    uint8_t fail_reason : 3; /* enum net_close_reason */
+    uint16_t linger_ms;
     struct net_address peer;
     uint32_t last_in_ms;  /* the low bits of the loop's clock */
     uint32_t last_out_ms; /* the same: the kernel took bytes */
-    uint32_t lost;        /* bytes that were queued when it failed */
-    uint32_t linger_ms;
-    uint32_t linger_mark; /* bytes delivered when `linger` was started */
-    struct net_tls *tls;  /* NULL: plain; see tls.h */
-    struct net_chunk *head, *tail;
-    size_t queued;     /* bytes in the queue */
-    size_t max_queued; /* over it before an append: the connection fails */
+    union {
+        uint32_t lost;        /* bytes that were queued when it failed */
+        uint32_t linger_mark; /* bytes delivered when `linger` was started */
+    };
+    struct net_tls *tls;    /* NULL: plain; see tls.h */
+    struct net_chunk *tail; /* of the queue, a ring: the first is behind it */
+    size_t queued;          /* bytes in the queue */
     uint64_t bytes_in, bytes_out;
     union {
-        struct net_alarm linger;
+        struct { /* as long as it has an owner */
+            void *self;
+            size_t max_queued; /* over it before an append: it fails */
+        };
+        struct net_alarm linger;     /* from then on */
         struct net_deferred cleanup; /* once it is closed */
     };
 };
@@ -150,7 +155,7 @@ void net_conn_feed(struct net_conn *c, uint8_t *data, size_t len);
 /* Write out what is queued, then FIN; drop what still arrives; close when the
  * peer's FIN comes, or linger_ms after ours; also when in linger_ms the peer
  * took less than NET_FINISH_RATE of what is queued. The owner is out at once:
- * no further callback. */
+ * no further callback. linger_ms: at most 65,535. */
 void net_conn_finish(struct net_conn *c, uint32_t linger_ms);
 
 /* Close now, drop the queue. No further callback. Legal more than once. */

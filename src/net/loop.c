@@ -331,7 +331,7 @@ int net_loop_init(struct net_loop *loop, const struct net_loop_config *config)
     list_init(&loop->tasks);
     list_init(&loop->dirty);
     list_init(&loop->late);
-    list_init(&loop->conns);
+    list_init(&loop->linger);
     list_init(&loop->timer_queues);
     net_trim_init(loop);
     net_loop_attach(loop);
@@ -347,11 +347,24 @@ int net_loop_init(struct net_loop *loop, const struct net_loop_config *config)
     return r;
 }
 
+/* Of the others of these lists, the owners have to be asked. */
+static void close_finished(struct list *conns)
+{
+    list_for_each_safe(it, tmp, conns)
+    {
+        struct net_conn *c = container_of(it, struct net_conn, dirty);
+
+        if (c->finishing)
+            net_conn_close(c);
+    }
+}
+
 void net_loop_destroy(struct net_loop *loop)
 {
     run_mail(loop);
-    list_for_each_safe(it, tmp, &loop->conns)
-        net_conn_close(container_of(it, struct net_conn, node));
+    close_finished(&loop->dirty);
+    close_finished(&loop->late);
+    close_finished(&loop->linger);
     while (has_work(loop) || loop->deferred)
         run_tail(loop);
     event_del(&loop->tail);

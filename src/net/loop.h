@@ -86,12 +86,12 @@ struct net_loop {
     struct list late;  /* those that could not be in their turn */
     struct net_deferred *deferred, **deferred_end;
 
-    struct list conns;           /* all connections */
-    size_t conn_count;           /* of them, that were accepted */
-    size_t conn_peak;            /* most of them since memory was given back */
-    size_t trims;                /* how often that was */
-    struct net_alarm trim;       /* see trim.h */
-    size_t outgoing_count;       /* and that we have made */
+    struct list linger;    /* connections whose owner has left, and that wait */
+    size_t conn_count;     /* of them, that were accepted */
+    size_t conn_peak;      /* most of them since memory was given back */
+    size_t trims;          /* how often that was */
+    struct net_alarm trim; /* see trim.h */
+    size_t outgoing_count; /* and that we have made */
     atomic_size_t waiting_count; /* accepted, but no connection yet: see
                                     proxy.h; others may read it */
     struct net_limits *limits;   /* of connections; NULL: none */

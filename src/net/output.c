@@ -55,13 +55,25 @@ static void chunk_release(struct net_loop *loop, struct net_chunk *k)
 
 static void enqueue(struct net_conn *c, struct net_chunk *k)
 {
-    k->next = NULL;
-    if (c->tail)
+    if (c->tail) {
+        k->next = c->tail->next;
         c->tail->next = k;
-    else
-        c->head = k;
+    } else {
+        k->next = k;
+    }
     c->tail = k;
     c->loop->chunk_count++;
+}
+
+static struct net_chunk *take_first(struct net_conn *c)
+{
+    struct net_chunk *k = c->tail->next;
+
+    if (k == c->tail)
+        c->tail = NULL;
+    else
+        c->tail->next = k->next;
+    return k;
 }
 
 /* An empty chunk with room for n bytes at the end of the queue. */
@@ -215,14 +227,15 @@ static ssize_t write_pieces(struct net_conn *c, size_t *offered)
 {
     struct iovec iov[NET_WRITE_PIECES];
     struct msghdr msg = { .msg_iov = iov };
+    struct net_chunk *k = c->tail;
     size_t n = 0;
 
     *offered = 0;
-    for (struct net_chunk *k = c->head; k && n < NET_WRITE_PIECES;
-         k = k->next) {
+    do {
+        k = k->next;
         iov[n++] = (struct iovec){ (void *)(uintptr_t)k->at, k->len };
         *offered += k->len;
-    }
+    } while (k != c->tail && n < NET_WRITE_PIECES);
     if (n == 1)
         return send(c->fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL);
     msg.msg_iovlen = n;
@@ -237,7 +250,7 @@ void net_output_consume(struct net_conn *c, size_t n)
     c->queued -= n;
     c->loop->queued_bytes -= n;
     while (n) {
-        struct net_chunk *k = c->head;
+        struct net_chunk *k = c->tail->next;
 
         if (n < k->len) {
             k->at += n;
@@ -245,9 +258,7 @@ void net_output_consume(struct net_conn *c, size_t n)
             return;
         }
         n -= k->len;
-        c->head = k->next;
-        if (!c->head)
-            c->tail = NULL;
+        take_first(c);
         k->at += k->len;
         k->len = 0;
         chunk_release(c->loop, k);
@@ -278,13 +289,8 @@ void net_output_clear(struct net_conn *c)
     c->loop->queued_bytes -= c->queued;
     c->loop->discarded_bytes += c->queued;
     c->queued = 0;
-    while (c->head) {
-        struct net_chunk *k = c->head;
-
-        c->head = k->next;
-        chunk_release(c->loop, k);
-    }
-    c->tail = NULL;
+    while (c->tail)
+        chunk_release(c->loop, take_first(c));
 }
 
 static void spare_free(struct net_spare *spare)

@@ -379,21 +379,22 @@ bool net_tls_handshaking(const struct net_conn *c)
 static const uint8_t *gather(const struct net_conn *c, size_t *n)
 {
     uint8_t *all = c->loop->input;
+    const struct net_chunk *k = c->tail->next;
 
-    if (!c->head->next || c->head->len >= NET_TLS_RECORD) {
-        *n = c->head->len < NET_TLS_RECORD ? c->head->len : NET_TLS_RECORD;
-        return c->head->at;
+    if (k == c->tail || k->len >= NET_TLS_RECORD) {
+        *n = k->len < NET_TLS_RECORD ? k->len : NET_TLS_RECORD;
+        return k->at;
     }
     *n = 0;
-    for (const struct net_chunk *k = c->head; k && *n < NET_TLS_RECORD;
-         k = k->next) {
+    for (;; k = k->next) {
         size_t room = NET_TLS_RECORD - *n;
         size_t take = k->len < room ? k->len : room;
 
         memcpy(all + *n, k->at, take);
         *n += take;
+        if (k == c->tail || *n == NET_TLS_RECORD)
+            return all;
     }
-    return all;
 }
 
 /* One record; as SSL_write(). */

@@ -24,7 +24,7 @@ int main(void)
         size_t size, most;
     } rows[] = {
         SIZE(struct event, 128), /* libevent's, within net_conn */
-        SIZE(struct net_conn, 312),
+        SIZE(struct net_conn, 264),
         SIZE(struct http_connection, 328),
         SIZE(struct http_exchange, 280),
         SIZE(struct http_request, 96),
