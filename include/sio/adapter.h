@@ -297,6 +297,9 @@ typedef struct sio_cluster_ops {
      */
     int (*restore_session)(void *self, sio_str nsp, sio_str pid, sio_str offset,
                            sio_cluster_restored_fn fn, void *user);
+    /* Does it do that with this config? Before open(). NULL: it does, if it has
+     * both. */
+    bool (*recovers)(const void *config);
 } sio_cluster_ops;
 
 #ifdef __cplusplus

@@ -8,9 +8,11 @@
  * offset, at the end: clients tell by it what they have, and Node's clients see
  * it as an argument, too.
  *
- * All of it is in this process's memory. With several loops a client may come
- * back on another one: its handlers run there from then on. See docs/API.md for
- * what is kept, how long, and what cannot be recovered.
+ * All of it is in this process's memory, or in Redis when the streams adapter
+ * joins servers (<sio/redis.h>): then a client may come back on any of them.
+ * The other adapters know no recovery: with them it is off. With several loops
+ * a client may come back on another one: its handlers run there from then on.
+ * See docs/API.md for what is kept, how long, and what cannot be recovered.
  *
  * SPDX-License-Identifier: MIT
  */

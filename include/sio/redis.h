@@ -1,7 +1,7 @@
 /*
  * redis.h -- several servers that share rooms over Redis, or Valkey: the
- * adapters of Node's @socket.io/redis-adapter. Servers of Node may be among
- * them.
+ * adapters of Node's @socket.io/redis-adapter and redis-streams-adapter.
+ * Servers of Node may be among them.
  *
  *     sio_redis_options redis;
  *
@@ -32,7 +32,9 @@ typedef enum sio_redis_kind {
     SIO_REDIS_CLASSIC, /* PUBLISH, PSUBSCRIBE; createAdapter() in Node */
     SIO_REDIS_SHARDED, /* SPUBLISH, SSUBSCRIBE, since Redis 7;
                           createShardedAdapter() */
-    SIO_REDIS_STREAMS  /* XADD, XREAD; @socket.io/redis-streams-adapter */
+    SIO_REDIS_STREAMS  /* XADD, XREAD; @socket.io/redis-streams-adapter. Its
+                          clients may come back on any server: see
+                          <sio/recovery.h> */
 } sio_redis_kind;
 
 /* SIO_REDIS_SHARDED: which rooms have a channel of their own. */

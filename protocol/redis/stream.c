@@ -225,36 +225,43 @@ static bool take_number(sio_str *s, uint64_t *out)
     return n > 0;
 }
 
-static bool read_offset(sio_str offset, uint64_t *ms, uint64_t *sequence)
+bool pr_offset_read(sio_str offset, struct pr_offset *out)
 {
-    if (!take_number(&offset, ms) || offset.n == 0 || offset.p[0] != '-')
+    if (!take_number(&offset, &out->ms) || offset.n == 0 || offset.p[0] != '-')
         return false;
     offset = (sio_str){ offset.p + 1, offset.n - 1 };
-    return take_number(&offset, sequence) && offset.n == 0;
+    return take_number(&offset, &out->sequence) && offset.n == 0;
 }
 
 bool pr_offset_valid(sio_str offset)
 {
-    uint64_t ms, sequence;
+    struct pr_offset o;
 
-    return read_offset(offset, &ms, &sequence);
+    return pr_offset_read(offset, &o);
+}
+
+int pr_offset_compare(struct pr_offset a, struct pr_offset b)
+{
+    if (a.ms != b.ms)
+        return a.ms < b.ms ? -1 : 1;
+    return a.sequence < b.sequence ? -1 : a.sequence > b.sequence;
 }
 
 int pr_offset_next(struct grow *out, sio_str offset)
 {
-    uint64_t ms, sequence;
+    struct pr_offset o;
     char text[48];
 
-    if (!read_offset(offset, &ms, &sequence))
+    if (!pr_offset_read(offset, &o))
         return SIO_E_INVAL;
-    if (sequence < UINT64_MAX) {
-        sequence++;
-    } else if (ms < UINT64_MAX) {
-        sequence = 0;
-        ms++;
+    if (o.sequence < UINT64_MAX) {
+        o.sequence++;
+    } else if (o.ms < UINT64_MAX) {
+        o.sequence = 0;
+        o.ms++;
     }
     return grow_append(out, text,
                        (size_t)snprintf(text, sizeof text, "%llu-%llu",
-                                        (unsigned long long)ms,
-                                        (unsigned long long)sequence));
+                                        (unsigned long long)o.ms,
+                                        (unsigned long long)o.sequence));
 }

@@ -62,8 +62,16 @@ int pr_session_encode(struct grow *out, const struct pr_session *s);
 
 /* --- offsets: MILLISECONDS-SEQUENCE, the id of an entry --- */
 
+struct pr_offset {
+    uint64_t ms, sequence;
+};
+
 /* Is it one that Redis takes? A client says it. */
+bool pr_offset_read(sio_str offset, struct pr_offset *out);
 bool pr_offset_valid(sio_str offset);
+
+/* < 0: `a` is before `b`; 0: they are one; > 0. */
+int pr_offset_compare(struct pr_offset a, struct pr_offset b);
 
 /* Append the smallest id behind a valid one; for the last one of all, itself.
  * SIO_OK, SIO_E_LIMIT, SIO_E_NOMEM. */

@@ -223,15 +223,6 @@ static const sio_value *value_of(const struct pr_message *m)
     return m->count ? m->values : NULL;
 }
 
-static sio_value object_of(const sio_value *v)
-{
-    if (v->kind != SIO_NULL)
-        return *v;
-    return (sio_value){
-        .kind = SIO_RAW_JSON, .trusted = true, .data = "{}", .size = 2
-    };
-}
-
 static void take_sockets(struct cl_question *q, const struct pr_message *m)
 {
     const size_t n = m->socket_count;
@@ -246,8 +237,8 @@ static void take_sockets(struct cl_question *q, const struct pr_message *m)
             .id = m->sockets[i].id,
             .rooms = m->sockets[i].rooms.items,
             .room_count = m->sockets[i].rooms.count,
-            .handshake = object_of(&m->sockets[i].handshake),
-            .data = object_of(&m->sockets[i].data),
+            .handshake = cl_object(&m->sockets[i].handshake),
+            .data = cl_object(&m->sockets[i].data),
         };
     q->heard++;
     q->answers->on_sockets(q->user, sockets, n);

@@ -188,6 +188,15 @@ void cl_to_request(const struct cl_nsp *nsp, const struct pr_message *m,
         out->offset = m->offset;
 }
 
+sio_value cl_object(const sio_value *data)
+{
+    if (data->kind != SIO_NULL)
+        return *data;
+    return (sio_value){
+        .kind = SIO_RAW_JSON, .trusted = true, .data = "{}", .size = 2
+    };
+}
+
 /* --------------------------------------------------------------- sending -- */
 
 int cl_publish(const struct cl_nsp *nsp, struct pr_message *m, sio_str asker)
@@ -205,6 +214,25 @@ int cl_publish(const struct cl_nsp *nsp, struct pr_message *m, sio_str asker)
     return r;
 }
 
+static int keep(struct cl_nsp *nsp, const sio_cluster_request *request)
+{
+    struct cl_node *node = nsp->node;
+    struct pr_message m;
+    int r;
+
+    if (!node->ops->keep || request->type != SIO_CLUSTER_BROADCAST)
+        return SIO_E_INVAL;
+    cl_to_message(request, &m);
+    m.uid = cl_uid(node);
+    r = node->ops->keep(node->transport, &m, request->answers->on_kept,
+                        request->user);
+    if (r == SIO_OK)
+        node->sent++;
+    else
+        node->dropped++;
+    return r;
+}
+
 int cl_send(struct cl_node *node, const sio_cluster_request *request)
 {
     struct cl_nsp *nsp = cl_nsp_find(node, request->nsp);
@@ -212,6 +240,8 @@ int cl_send(struct cl_node *node, const sio_cluster_request *request)
 
     if (node->closed || !nsp)
         return SIO_E_STATE;
+    if (request->keep)
+        return keep(nsp, request);
     if (request->answers)
         return cl_ask(nsp, request);
     if (request->type == SIO_CLUSTER_FETCH_SOCKETS)

@@ -82,6 +82,12 @@ struct cl_transport_ops {
     int (*publish)(void *self, const struct cl_nsp *nsp,
                    const struct pr_message *m, sio_str asker);
 
+    /* May be NULL: see sio_cluster_request.keep. A broadcast to all other
+     * nodes, as publish(). SIO_OK: on_kept() comes once, later. */
+    int (*keep)(void *self, const struct pr_message *m,
+                void (*on_kept)(void *user, int status, sio_str offset),
+                void *user);
+
     /* SIO_OK: on_count() comes once, never from within the call, and until the
      * transport is closed; with a status as that of redis_count(). Before a
      * publish() that follows this call. */
@@ -164,6 +170,9 @@ int cl_random_id(char out[CL_UID_LEN + 1], size_t n);
 
 /* Publish it as ours, and count it. As ops->publish(). */
 int cl_publish(const struct cl_nsp *nsp, struct pr_message *m, sio_str asker);
+
+/* `data`, or an object without members where there is none. */
+sio_value cl_object(const sio_value *data);
 
 /* What the host asks for, as a message; borrows all of it. */
 void cl_to_message(const sio_cluster_request *request, struct pr_message *out);

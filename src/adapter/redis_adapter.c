@@ -275,6 +275,33 @@ static void adapter_forget(void *self, void *user)
 
     net_loop_attach(&a->loop);
     cl_forget(&a->node, user);
+    redis_sessions_forget(&a->transport, user);
+}
+
+static int adapter_save(void *self, const sio_cluster_session *session,
+                        uint32_t ms)
+{
+    struct adapter *a = self;
+
+    net_loop_attach(&a->loop);
+    return redis_sessions_save(&a->transport, session, ms);
+}
+
+static int adapter_restore(void *self, sio_str nsp, sio_str pid, sio_str offset,
+                           sio_cluster_restored_fn fn, void *user)
+{
+    struct adapter *a = self;
+
+    net_loop_attach(&a->loop);
+    return redis_sessions_restore(&a->transport, nsp, pid, offset, fn, user);
+}
+
+static bool adapter_recovers(const void *config)
+{
+    sio_redis_options options;
+
+    read_options(&options, config);
+    return options.adapter == SIO_REDIS_STREAMS;
 }
 
 const sio_cluster_ops *sio_redis_adapter(void)
@@ -290,6 +317,9 @@ const sio_cluster_ops *sio_redis_adapter(void)
         .send = adapter_send,
         .forget = adapter_forget,
         .get_stats = get_stats,
+        .save_session = adapter_save,
+        .restore_session = adapter_restore,
+        .recovers = adapter_recovers,
     };
 
     return &ops;

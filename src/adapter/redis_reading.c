@@ -14,7 +14,6 @@
 #include "src/adapter/redis_streams.h"
 
 #include "protocol/base/str.h"
-#include "protocol/redis/stream.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -85,19 +84,17 @@ static bool is_answer(struct redis_reading *r, int status)
 
 static bool set_position(struct redis_stream *stream, sio_str id)
 {
-    if (id.n >= sizeof stream->id || !pr_offset_valid(id))
+    struct pr_offset at;
+
+    if (id.n >= sizeof stream->id || !pr_offset_read(id, &at))
         return false;
+    stream->at = at;
     memcpy(stream->id, id.p, id.n);
     stream->id[id.n] = 0;
     return true;
 }
 
-struct fields {
-    sio_str items[REDIS_FIELDS_MAX];
-    size_t count;
-};
-
-static void read_fields(const struct redis_reply *list, struct fields *out)
+void redis_fields_read(const struct redis_reply *list, struct redis_fields *out)
 {
     const struct redis_reply *item =
         list && list->type == REDIS_ARRAY ? list->first : NULL;
@@ -107,7 +104,7 @@ static void read_fields(const struct redis_reply *list, struct fields *out)
         out->items[out->count++] = redis_text(item);
 }
 
-static sio_str field(const struct fields *fields, sio_str name)
+static sio_str field(const struct redis_fields *fields, sio_str name)
 {
     for (size_t i = 0; i + 1 < fields->count; i += 2)
         if (str_eq(fields->items[i], name))
@@ -121,7 +118,7 @@ static void take_entry(struct redis_reading *r, struct redis_stream *stream,
                        const struct redis_reply *entry)
 {
     struct cl_node *node = r->owner->t->node;
-    struct fields fields;
+    struct redis_fields fields;
     struct pr_message m;
     struct cl_nsp *nsp;
     struct arena arena;
@@ -130,7 +127,7 @@ static void take_entry(struct redis_reading *r, struct redis_stream *stream,
 
     if (!set_position(stream, redis_text(redis_item(entry, 0))))
         return;
-    read_fields(redis_item(entry, 1), &fields);
+    redis_fields_read(redis_item(entry, 1), &fields);
     if (str_eq(field(&fields, STR("uid")), cl_uid(node)))
         return;
     name = field(&fields, STR("nsp"));
@@ -142,10 +139,12 @@ static void take_entry(struct redis_reading *r, struct redis_stream *stream,
     arena_init(&arena);
     e = pr_entry_decode(&arena, fields.items, fields.count, &m);
     m.offset = str_of(stream->id);
-    if (nsp && e == PR_E_OK)
+    if (nsp && e == PR_E_OK) {
+        redis_sessions_entry(r->owner, stream, fields.items, fields.count);
         cl_receive(nsp, &m);
-    else
+    } else {
         cl_refuse(node, name, pr_error_text(e));
+    }
     arena_free(&arena);
 }
 
@@ -271,8 +270,10 @@ static void on_read(void *self, int status, const struct redis_reply *reply)
              stream && entry && !r->owner->closed; entry = entry->next)
             take_entry(r, stream, entry);
     }
-    if (!r->owner->closed)
-        read_on(r);
+    if (r->owner->closed)
+        return;
+    redis_sessions_moved(r->owner);
+    read_on(r);
 }
 
 /* ----------------------------------------------------- the first position --

@@ -10,7 +10,6 @@
 
 #include "protocol/base/str.h"
 #include "protocol/redis/cluster.h"
-#include "protocol/redis/stream.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -96,14 +95,18 @@ static int count(void *self, const struct cl_nsp *nsp, cl_on_count *on_count,
 
 /* --------------------------------------------------------------- sending -- */
 
-/* Where Node reads, also of a namespace that Node would put elsewhere. */
+int redis_streams_index(const struct redis_transport *t, sio_str nsp)
+{
+    const int index = pr_stream_index(nsp, (int)t->options->stream_count);
+
+    return index < 0 ? -index : index;
+}
+
 static int write_name(struct redis_transport *t, sio_str nsp)
 {
-    const int n = (int)t->options->stream_count;
-    const int index = pr_stream_index(nsp, n);
-
-    return pr_stream_name(&t->channel, str_of(t->options->stream_name), n,
-                          index < 0 ? -index : index);
+    return pr_stream_name(&t->channel, str_of(t->options->stream_name),
+                          (int)t->options->stream_count,
+                          redis_streams_index(t, nsp));
 }
 
 static int add_entry(struct redis_transport *t, const struct pr_message *m,
@@ -154,6 +157,42 @@ static int publish(void *self, const struct cl_nsp *nsp,
                  : redis_transport_publish(t, t->options->use_sharded_pub_sub);
 }
 
+/* One who waits for its entry's id. */
+struct keeping {
+    struct cl_node *node;
+    void (*on_kept)(void *user, int status, sio_str offset);
+    void *user;
+};
+
+static void on_kept(void *self, int status, const struct redis_reply *reply)
+{
+    struct keeping k = *(struct keeping *)self;
+    const bool kept = status == SIO_OK && reply->type == REDIS_STRING;
+
+    free(self);
+    if (status == SIO_OK && !kept)
+        status = SIO_E_STATE;
+    cl_published(k.node, status);
+    k.on_kept(k.user, status, kept ? reply->text : STR(""));
+}
+
+static int keep(void *self, const struct pr_message *m,
+                void (*fn)(void *user, int status, sio_str offset), void *user)
+{
+    struct redis_transport *t = self;
+    struct keeping *k = malloc(sizeof *k);
+    int r;
+
+    if (!k)
+        return SIO_E_NOMEM;
+    *k = (struct keeping){ t->node, fn, user };
+    redis_transport_clear(t);
+    r = add_entry(t, m, on_kept, k);
+    if (r < 0)
+        free(k);
+    return r;
+}
+
 const struct cl_transport_ops redis_streams_ops = {
     .needs_asker = true,
     .uid_len = CL_UID_LEN,
@@ -161,6 +200,7 @@ const struct cl_transport_ops redis_streams_ops = {
     .remove = remove_,
     .ready = ready,
     .publish = publish,
+    .keep = keep,
     .count = count,
 };
 
@@ -185,6 +225,7 @@ static int add_stream(struct redis_streams *s, struct redis_reading *r,
     if (s->t->channel.len)
         memcpy(name, s->t->channel.data, s->t->channel.len);
     stream->name = (sio_str){ name, s->t->channel.len };
+    stream->index = index;
     return SIO_OK;
 }
 
@@ -239,6 +280,7 @@ int redis_streams_open(struct redis_transport *t,
     s->on_change = on_change;
     s->self = self;
     arena_init(&s->names);
+    list_init(&s->restores);
     net_timer_queue_init(&s->retries, t->node->loop, REDIS_READ_RETRY_MS,
                          redis_reading_retry);
     t->streams = s;
@@ -259,6 +301,7 @@ void redis_streams_close(struct redis_transport *t)
     if (!s)
         return;
     s->closed = true;
+    redis_sessions_end(s);
     for (size_t i = 0; s->readings && i < s->count; i++)
         redis_reading_close(&s->readings[i]);
     net_timer_queue_close(&s->retries);

@@ -5,23 +5,30 @@
  *   node.h --> redis_streams.c   --XADD-->    stream
  *                                --PUBLISH--> channels, as the sharded adapter
  *   node.h <-- redis_reading.c   <--XREAD---  stream
+ *   server <-> redis_restore.c   <--XRANGE--  stream, keys of sessions
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef SRC_ADAPTER_REDIS_STREAMS_H
 #define SRC_ADAPTER_REDIS_STREAMS_H
 
+#include "protocol/redis/stream.h"
 #include "src/adapter/redis_transport.h"
 
 #define REDIS_STREAM_ID 48    /* bytes of an entry's id, with its NUL */
 #define REDIS_STREAMS_MAX 256 /* stream_count, at most */
 #define REDIS_FIELDS_MAX 64   /* names and values of an entry that are seen */
+#define REDIS_PAGE 32         /* entries of what a client has missed, at once */
+#define REDIS_RESTORE_MS 10000 /* to find out what it has missed */
+#define REDIS_RESTORES_MAX 10000
 #define REDIS_READ_RETRY_MS 1000 /* a read that was refused is tried again */
 
 /* One stream that is read. */
 struct redis_stream {
+    int index;
     sio_str name;             /* in streams->names */
-    char id[REDIS_STREAM_ID]; /* of the last entry that was handled */
+    char id[REDIS_STREAM_ID]; /* of the last entry that was handled, */
+    struct pr_offset at;      /* and the same */
 };
 
 /* A client of Redis that does nothing but read: it is blocked meanwhile. */
@@ -50,6 +57,8 @@ struct redis_streams {
     struct arena names;
     size_t count; /* of readings */
     struct redis_reading *readings;
+    struct list restores; /* of redis_restore.c */
+    size_t restore_count, restored_bytes;
 };
 
 /*
@@ -70,6 +79,26 @@ void redis_streams_close(struct redis_transport *t);
 enum redis_state redis_streams_state(const struct redis_transport *t,
                                      const char **why);
 
+/* Which stream a namespace's messages are added to: where Node reads, also of
+ * one that Node would put elsewhere. */
+int redis_streams_index(const struct redis_transport *t, sio_str nsp);
+
+/* --- redis_restore.c: see sio_cluster_ops --- */
+
+int redis_sessions_save(struct redis_transport *t,
+                        const sio_cluster_session *session, uint32_t ms);
+int redis_sessions_restore(struct redis_transport *t, sio_str nsp, sio_str pid,
+                           sio_str offset, sio_cluster_restored_fn fn,
+                           void *user);
+void redis_sessions_forget(struct redis_transport *t, void *user);
+/* All that are being restored are not: SIO_E_STATE. */
+void redis_sessions_end(struct redis_streams *s);
+/* A reading has an entry of another node, and executes it; it has moved on. */
+void redis_sessions_entry(struct redis_streams *s,
+                          const struct redis_stream *stream,
+                          const sio_str *fields, size_t count);
+void redis_sessions_moved(struct redis_streams *s);
+
 /* --- redis_reading.c --- */
 
 /* r->count, r->streams[].name are set. As redis_open(). */
@@ -78,5 +107,14 @@ int redis_reading_open(struct redis_reading *r,
                        size_t why_size);
 void redis_reading_close(struct redis_reading *r);
 void redis_reading_retry(struct net_timer *timer);
+
+/* Names and values of an entry, in turn. */
+struct redis_fields {
+    sio_str items[REDIS_FIELDS_MAX];
+    size_t count;
+};
+
+void redis_fields_read(const struct redis_reply *list,
+                       struct redis_fields *out);
 
 #endif

@@ -250,7 +250,7 @@ static const char *check_cluster(const sio_options *o)
     if (c->size < sizeof *c || !c->name || !c->open || !c->close ||
         !c->add_namespace || !c->remove_namespace || !c->send || !c->forget ||
         !c->get_stats)
-        return "cluster: of its functions only room_changed, and both for "
+        return "cluster: of its functions only room_changed, and those for "
                "sessions, may be missing";
     if (!c->save_session != !c->restore_session)
         return "cluster: save_session and restore_session go together";

@@ -193,13 +193,21 @@ static int init_loops(sio_server *server, uint64_t (*clock)(void *self),
     return r;
 }
 
+static bool cluster_recovers(const sio_options *o)
+{
+    const sio_cluster_ops *c = o->cluster;
+
+    return c->restore_session &&
+           (!c->recovers || c->recovers(o->cluster_config));
+}
+
 static uint32_t recovery_ms(sio_server *server)
 {
     const sio_options *o = &server->options;
 
     if (!o->connection_state_recovery)
         return 0;
-    if (!o->cluster || o->cluster->restore_session)
+    if (!o->cluster || cluster_recovers(o))
         return o->max_disconnection_duration_ms;
     server_log(
         server, SIO_LOG_WARN,

@@ -69,6 +69,8 @@ static const sio_redis_options *redis_options(const struct settings *s)
     options.publish_on_specific_response_channel = s->specific;
     if (s->adapter && strcmp(s->adapter, "sharded") == 0)
         options.adapter = SIO_REDIS_SHARDED;
+    if (s->adapter && strcmp(s->adapter, "streams") == 0)
+        options.adapter = SIO_REDIS_STREAMS;
     if (s->mode && strcmp(s->mode, "static") == 0)
         options.subscription_mode = SIO_REDIS_STATIC;
     if (s->mode && strcmp(s->mode, "dynamic-private") == 0)
@@ -85,7 +87,6 @@ static void join_cluster(const struct settings *settings, sio_options *options)
     in_cluster = true;
     options->cluster = sio_redis_adapter();
     options->cluster_config = redis_options(settings);
-    options->connection_state_recovery = false; /* no adapter has it yet */
     options->log_level = SIO_LOG_INFO;
 }
 
@@ -252,12 +253,6 @@ static bool parse_text_setting(struct settings *settings, const char *arg)
     return false;
 }
 
-/* What a later library can do: NULL, or what is asked for too early. */
-static const char *not_yet(const struct settings *s)
-{
-    return s->adapter && strcmp(s->adapter, "streams") == 0 ? "adapter" : NULL;
-}
-
 static int usage(const char *what, const char *arg)
 {
     fprintf(stderr,
@@ -295,8 +290,6 @@ int main(int argc, char **argv)
         if (!parse_number_setting(&settings, argv[i]) &&
             !parse_text_setting(&settings, argv[i]))
             return usage("unknown option or bad value", argv[i]);
-    if (not_yet(&settings))
-        return usage("not supported with this value", not_yet(&settings));
     if (!set_up_tls(&settings))
         return 1;
     status = role->run(&settings, (unsigned)port);

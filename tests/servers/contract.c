@@ -85,6 +85,8 @@ static void on_root(sio_socket *socket, void *user)
     person->socket = socket;
     if (is_new)
         sio_set_data(socket, person, free_person);
+    if (is_new && sio_recovered(socket))
+        memory_learn(person, sio_data_json(socket));
     cJSON_AddStringToObject(tree, "id", sio_id(socket));
     cJSON_AddBoolToObject(tree, "recovered", sio_recovered(socket));
     emit_tree(socket, "welcome", tree, NULL);

@@ -21,6 +21,7 @@ struct person {
 
 /* What `remember` has kept, as an object; and its end. */
 cJSON *memory_tree(const struct memory *remembered);
+void memory_learn(struct person *person, sio_str json);
 void memory_free(struct memory *remembered);
 
 /* {id, transport, protocol, ...} of the event whoami. */

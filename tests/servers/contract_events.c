@@ -268,6 +268,26 @@ static struct memory *recall(struct person *person, const char *key)
     return m;
 }
 
+/* It was on another server before: its data is what that has shown. */
+void memory_learn(struct person *person, sio_str json)
+{
+    cJSON *tree = cJSON_ParseWithLength(json.p ? json.p : "", json.n);
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, tree)
+    {
+        char *text = cJSON_PrintUnformatted(item);
+        struct memory *m = text ? recall(person, item->string) : NULL;
+
+        if (m) {
+            free(m->value);
+            m->value = strdup(text);
+        }
+        cJSON_free(text);
+    }
+    cJSON_Delete(tree);
+}
+
 /* Other servers see it as the socket's data. */
 static void show(sio_socket *socket)
 {

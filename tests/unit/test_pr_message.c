@@ -733,6 +733,15 @@ static void test_sessions(void)
 
 static void test_offsets(void)
 {
+    static const struct pr_offset order[] = {
+        { 0, 0 },
+        { 0, 1 },
+        { 9, 0 },
+        { 10, 0 },
+        { 10, UINT64_MAX },
+        { UINT64_MAX, 0 },
+        { UINT64_MAX, UINT64_MAX },
+    };
     static const char *const bad[] = {
         "",
         "-",
@@ -773,6 +782,12 @@ static void test_offsets(void)
               "%.*s", (int)out.len, (char *)out.data);
     }
     CHECK(pr_offset_next(&out, STR("x")) == SIO_E_INVAL, "x");
+    T_CASE("R68: which offset is the first");
+    for (size_t i = 0; i + 1 < sizeof order / sizeof *order; i++) {
+        CHECK(pr_offset_compare(order[i], order[i + 1]) < 0, "%zu", i);
+        CHECK(pr_offset_compare(order[i + 1], order[i]) > 0, "%zu", i);
+        CHECK(pr_offset_compare(order[i], order[i]) == 0, "%zu", i);
+    }
     grow_free(&out);
 }
 
