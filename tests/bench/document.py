@@ -234,6 +234,26 @@ def instruction_table(counted, calls_text):
                   for name, one in counted.items()])
 
 
+def profile_table(counted):
+    """The functions of each profile, side by side."""
+    profiles = {n: one['profile'] for n, one in counted.items()
+                if one.get('profile')}
+    if not profiles:
+        return ''
+    longest = max(len(p) for p in profiles.values())
+    lines = []
+    for i in range(longest):
+        line = []
+        for p in profiles.values():
+            line += [f'`{p[i][0]}`', number(p[i][1], 3)] if i < len(p) else [
+                '', '']
+        lines.append(line)
+    head = []
+    for name in profiles:
+        head += [f'`{name}`', 'instructions']
+    return table(head, lines)
+
+
 # ----------------------------------------------------------------- plots --
 
 def plots(run, rows, all_series):
@@ -319,6 +339,35 @@ with the second loop; the handlers of that row work, so that it needs little of
 it.
 '''
 
+WHY = '''
+## Where a goal is not reached
+
+* **Connecting** (`upgrade`, `churn`). Much of it is the kernel's: accepting,
+  reads and writes, closing. Of our own part the largest function, by the
+  profile below, is http-parser, which goes over each head byte by byte. It is
+  the judge of what a request is, and stays; only the request line of usual shape
+  is judged without it. What the floor does instead is to look for the end of the
+  head. Node's part of the ratio is what it needs on this machine.
+* **1,000 clients.** A turn of the loop then serves many connections, each once,
+  and what belongs to each is out of the nearest caches by the time it comes
+  again. The floor keeps a descriptor and a buffer per client, libsio a
+  connection, a WebSocket, a session, a client and a socket.
+* **100,000 rooms.** Each event goes to another room than the last ones: its
+  place in the table, the room, its list of members and the member are memory
+  that no cache holds. The number of instructions is the same.
+* **Memory per idle client.** Where it goes, and what was taken away so far, is in
+  [decision 17](decisions/0017-what-an-idle-connection-costs.md). Over TLS most
+  of it is OpenSSL's own, which has no call to give more of it back.
+* **Memory after all have left.** libevent's table of descriptors and the last
+  blocks of the heap keep pages that are mostly empty; they are used again by
+  the next clients.
+
+{table}
+
+Instructions that each function executes itself, per client; the start of the
+server is in it (`do_lookup_x` and the like), and `?` is what has no symbol.
+'''
+
 INSTRUCTIONS = '''
 ## Instructions and system calls
 
@@ -362,6 +411,7 @@ def full_page(run, rows, all_series, calls_text):
     if run.get('instructions'):
         text += INSTRUCTIONS.format(
             table=instruction_table(run['instructions'], calls_text))
+        text += WHY.format(table=profile_table(run['instructions']))
     if run['failures']:
         text += '\n## Not measured\n\n' + '\n'.join(
             f'* {failure}' for failure in run['failures']) + '\n'

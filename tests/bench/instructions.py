@@ -105,7 +105,8 @@ def per_event(few, many, events):
 
 
 def top(out, n, events):
-    """The functions of a profile, by what they execute themselves."""
+    """[(function, instructions per event)] of a profile, by what functions
+    execute themselves; "?" is what has no symbol."""
     text = subprocess.run(
         ['callgrind_annotate', '--auto=no', '--threshold=100', out],
         capture_output=True, text=True, check=False).stdout
@@ -115,9 +116,10 @@ def top(out, n, events):
         if found and 'PROGRAM TOTALS' not in line:
             # What was inlined from a header is a row of its own.
             name = os.path.basename(found[2]).split(':', 1)[-1]
+            name = '?' if name.startswith('0x') else name
             own[name] = own.get(name, 0) + int(found[1].replace(',', ''))
-    for name, ir in sorted(own.items(), key=lambda f: -f[1])[:n]:
-        print(f'    {ir / events:8.1f}  {name}')
+    return [(name, ir / events)
+            for name, ir in sorted(own.items(), key=lambda f: -f[1])[:n]]
 
 
 def costs(config, measured, folder, server=SERVER):
@@ -145,7 +147,9 @@ def measure(server, config, args):
         ir = costs(config, callgrind, folder, server)['Ir']
         print(f'{config}: {ir:.0f}', flush=True)
         if args.top:
-            top(os.path.join(folder, 'out'), args.top, CONFIGS[config][2])
+            for name, ir in top(os.path.join(folder, 'out'), args.top,
+                                CONFIGS[config][2]):
+                print(f'    {ir:8.1f}  {name}')
 
 
 def main():

@@ -22,7 +22,9 @@ PROBES = 10          # clients that echo meanwhile
 WORK = 'work=50000'  # turns of a loop per event
 # What the tools that are called here end with when they cannot measure.
 TROUBLE = (OSError, IndexError, SystemExit, subprocess.SubprocessError)
-COUNTED = ['echo32', 'echo32-d16', 'ack32-d16', 'bcast32-w8', 'poll32']
+COUNTED = ['echo32', 'echo32-d16', 'ack32-d16', 'bcast32-w8', 'poll32',
+           'upgrade', 'churn']
+PROFILED = {'upgrade': 14, 'churn': 14}  # functions that are shown
 
 
 def memory_once(say):
@@ -120,8 +122,12 @@ def instructions_once(say):
             say(f'    {config}')
             try:
                 ir = instructions.costs(config, instructions.callgrind, folder)
+                profile = instructions.top(
+                    os.path.join(folder, 'out'), PROFILED.get(config, 0),
+                    instructions.CONFIGS[config][2])
                 calls = instructions.costs(config, instructions.strace, folder)
             except TROUBLE as why:
                 raise Failed(f'instructions: {why}') from None
-            results[config] = {'Ir': ir['Ir'], 'calls': calls}
+            results[config] = {'Ir': ir['Ir'], 'calls': calls,
+                               'profile': profile}
     return results
