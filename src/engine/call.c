@@ -60,7 +60,7 @@ static void respond_status(sio_http_call *call, int status)
 {
     struct http_exchange *ex = leave(call);
 
-    if (engine_is_upgrade(call->engine, &ex->request))
+    if (engine_is_upgrade(call->engine, ex->request))
         http_drop(ex);
     else
         http_respond(ex, &(struct http_response){ .status = status });
@@ -114,7 +114,7 @@ static void respond(sio_http_call *call, int status, sio_str type, sio_str body)
 {
     struct http_exchange *ex = leave(call);
 
-    if (engine_is_upgrade(call->engine, &ex->request))
+    if (engine_is_upgrade(call->engine, ex->request))
         http_drop(ex);
     else
         http_respond(ex, &(struct http_response){ .status = status,
@@ -128,7 +128,7 @@ static int add_cors(sio_http_call *call, const struct http_cors *cors,
                     bool preflight)
 {
     struct http_field fields[HTTP_CORS_FIELDS];
-    size_t n = http_cors_fields(cors, &call->ex->request, preflight, fields);
+    size_t n = http_cors_fields(cors, call->ex->request, preflight, fields);
     int r = SIO_OK;
 
     for (size_t i = 0; i < n && r == SIO_OK; i++)
@@ -138,8 +138,8 @@ static int add_cors(sio_http_call *call, const struct http_cors *cors,
 
 static void apply_cors(sio_http_call *call, const struct http_cors *cors)
 {
-    bool preflight = http_cors_is_preflight(cors, &call->ex->request);
-    bool options = str_eq(call->ex->request.method, STR("OPTIONS"));
+    bool preflight = http_cors_is_preflight(cors, call->ex->request);
+    bool options = str_eq(call->ex->request->method, STR("OPTIONS"));
 
     if (add_cors(call, cors, options) < 0)
         respond(call, 503, (sio_str){ NULL, 0 }, STR(""));
@@ -284,7 +284,7 @@ int sio_call_add_header(sio_http_call *call, const char *name,
 
 static const struct http_request *head(const sio_http_call *call)
 {
-    return call->ex ? &call->ex->request : NULL;
+    return call->ex ? call->ex->request : NULL;
 }
 
 sio_str sio_call_method(const sio_http_call *call)

@@ -131,11 +131,11 @@ bool eng_unfinished(struct engine *e, size_t before, size_t after)
 size_t engine_fields(const struct engine *e, const struct http_exchange *ex,
                      struct http_field fields[ENG_FIELDS])
 {
-    bool options = str_eq(ex->request.method, STR("OPTIONS"));
+    bool options = str_eq(ex->request->method, STR("OPTIONS"));
 
     if (ex->has_cors)
         return 0;
-    return http_cors_fields(&e->options.cors, &ex->request, options, fields);
+    return http_cors_fields(&e->options.cors, ex->request, options, fields);
 }
 
 /* The answer to a CORS preflight (Fetch 3.2.2). */
@@ -143,9 +143,9 @@ static void respond_preflight(struct engine *e, struct http_exchange *ex)
 {
     const struct http_cors *cors = &e->options.cors;
     struct http_field fields[ENG_FIELDS];
-    size_t n = http_cors_fields(cors, &ex->request, true, fields);
+    size_t n = http_cors_fields(cors, ex->request, true, fields);
 
-    if (engine_is_upgrade(e, &ex->request))
+    if (engine_is_upgrade(e, ex->request))
         http_drop(ex); /* as Node: nobody asks that */
     else
         http_respond(ex,
@@ -223,7 +223,7 @@ static int revision(bool v3)
 static bool check_session(struct engine *e, struct http_exchange *ex,
                           const struct params *p, struct eng_session *s)
 {
-    bool upgrade = engine_is_upgrade(e, &ex->request);
+    bool upgrade = engine_is_upgrade(e, ex->request);
     sio_str transport = str_of(eng_transport(s));
     sio_connection_error error = { .code = EIO_REFUSED_BAD_REQUEST };
 
@@ -246,7 +246,7 @@ static void handle_known(struct engine *e, struct http_exchange *ex,
                          const struct params *p)
 {
     struct eng_session *s = session_find(e, p->sid);
-    sio_str method = ex->request.method;
+    sio_str method = ex->request->method;
 
     if (!s)
         engine_refuse(e, ex,
@@ -254,7 +254,7 @@ static void handle_known(struct engine *e, struct http_exchange *ex,
                                                .sid = p->sid });
     else if (!check_session(e, ex, p, s))
         return;
-    else if (engine_is_upgrade(e, &ex->request))
+    else if (engine_is_upgrade(e, ex->request))
         upgrade_begin(s, ex);
     else if (str_eq(method, STR("GET")))
         polling_get(s, ex);
@@ -269,7 +269,7 @@ static bool wants_websocket(const struct http_exchange *ex)
     char text[PARAM_MAX];
 
     return str_eq(
-        param(http_query_value(ex->request.query, STR("transport")), text),
+        param(http_query_value(ex->request->query, STR("transport")), text),
         STR("websocket"));
 }
 
@@ -285,7 +285,7 @@ void engine_open(struct engine *e, struct http_exchange *ex, sio_str sid)
 
 void engine_admit(struct engine *e, struct http_exchange *ex)
 {
-    if (revision_is_3(ex->request.query) && !e->options.allow_eio3)
+    if (revision_is_3(ex->request->query) && !e->options.allow_eio3)
         engine_refuse(
             e, ex,
             &(sio_connection_error){ .code = EIO_REFUSED_UNSUPPORTED_PROTOCOL,
@@ -301,7 +301,7 @@ void engine_admit(struct engine *e, struct http_exchange *ex)
 static bool origin_is_allowed(const struct engine *e,
                               const struct http_exchange *ex)
 {
-    sio_str origin = http_field_value(&ex->request, STR("origin"));
+    sio_str origin = http_field_value(ex->request, STR("origin"));
 
     if (!e->options.allowed_origins || !origin.p)
         return true;
@@ -314,9 +314,9 @@ static bool origin_is_allowed(const struct engine *e,
 static void handle_new(struct engine *e, struct http_exchange *ex,
                        const struct params *p)
 {
-    bool upgrade = engine_is_upgrade(e, &ex->request);
+    bool upgrade = engine_is_upgrade(e, ex->request);
 
-    if (!str_eq(ex->request.method, STR("GET")))
+    if (!str_eq(ex->request->method, STR("GET")))
         refuse(e, ex, EIO_REFUSED_BAD_HANDSHAKE_METHOD, NULL);
     else if (str_eq(p->transport, STR("websocket")) && !upgrade)
         refuse(e, ex, EIO_REFUSED_BAD_REQUEST, "TRANSPORT_HANDSHAKE_ERROR");
@@ -326,7 +326,7 @@ static void handle_new(struct engine *e, struct http_exchange *ex,
             &(sio_connection_error){
                 .code = EIO_REFUSED_FORBIDDEN,
                 .name = "ORIGIN_NOT_ALLOWED",
-                .origin = http_field_value(&ex->request, STR("origin")) });
+                .origin = http_field_value(ex->request, STR("origin")) });
     else if (e->options.allow_request)
         hooks_ask(e, ex);
     else
@@ -345,7 +345,7 @@ static void handle_polling_upgrade(struct engine *e, struct http_exchange *ex)
 
 void engine_check(struct engine *e, struct http_exchange *ex)
 {
-    const struct http_request *r = &ex->request;
+    const struct http_request *r = ex->request;
     sio_str origin = http_field_value(r, STR("origin"));
     struct params p;
 
@@ -370,11 +370,11 @@ void engine_check(struct engine *e, struct http_exchange *ex)
 
 bool eng_handle(struct engine *e, struct http_exchange *ex)
 {
-    if (!str_starts(ex->request.target, e->options.path))
+    if (!str_starts(ex->request->target, e->options.path))
         return false;
     if (e->middlewares || e->options.cors_request)
         calls_run(e, ex);
-    else if (http_cors_is_preflight(&e->options.cors, &ex->request))
+    else if (http_cors_is_preflight(&e->options.cors, ex->request))
         respond_preflight(e, ex);
     else
         engine_check(e, ex);

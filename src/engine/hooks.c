@@ -157,20 +157,21 @@ int sio_no_id(sio_handshake *handshake, const char *error)
 
 sio_str sio_handshake_url(const sio_handshake *handshake)
 {
-    return handshake->ex ? handshake->ex->request.target : (sio_str){ NULL, 0 };
+    return handshake->ex ? handshake->ex->request->target
+                         : (sio_str){ NULL, 0 };
 }
 
 sio_str sio_handshake_header(const sio_handshake *handshake, const char *name)
 {
     return handshake->ex
-               ? http_field_value(&handshake->ex->request, str_of(name))
+               ? http_field_value(handshake->ex->request, str_of(name))
                : (sio_str){ NULL, 0 };
 }
 
 int sio_handshake_query(const sio_handshake *handshake, const char *key,
                         char *out, size_t size)
 {
-    return handshake->ex ? http_query_text(handshake->ex->request.query,
+    return handshake->ex ? http_query_text(handshake->ex->request->query,
                                            str_of(key), out, size)
                          : SIO_E_RANGE;
 }
@@ -193,7 +194,7 @@ bool sio_handshake_secure(const sio_handshake *handshake)
 
 const sio_certificate *sio_handshake_certificate(const sio_handshake *handshake)
 {
-    return handshake->ex ? handshake->ex->request.certificate : NULL;
+    return handshake->ex ? handshake->ex->request->certificate : NULL;
 }
 
 /* ----------------------------------------------------------- on_headers -- */
@@ -258,5 +259,5 @@ bool sio_headers_initial(const sio_headers *headers)
 
 sio_str sio_headers_request(const sio_headers *headers, const char *name)
 {
-    return http_field_value(&headers->ex->request, str_of(name));
+    return http_field_value(headers->ex->request, str_of(name));
 }

@@ -57,13 +57,13 @@ static void respond(struct engine *e, struct http_exchange *ex,
 {
     struct http_field fields[ENG_FIELDS + 4 + SIO_HEADERS_MAX];
     sio_str coding = STR("");
-    struct buf *packed = compressed(e, &ex->request, a, &coding);
+    struct buf *packed = compressed(e, ex->request, a, &coding);
     struct sio_headers more;
     size_t n = 0;
 
     hooks_headers(e, ex, a->initial, &more);
 
-    if (sees_attacks(&ex->request))
+    if (sees_attacks(ex->request))
         fields[n++] = (struct http_field){ STR("X-XSS-Protection"), STR("0") };
     fields[n++] = (struct http_field){ STR("cache-control"), STR("no-store") };
     if (packed)
@@ -191,8 +191,18 @@ static void on_poll_aborted(void *self, struct http_exchange *ex, bool complete)
                   "poll connection closed prematurely");
 }
 
+/* The client is idle: it needs no buffer. */
+static void on_poll_parked(void *self)
+{
+    struct eng_session *s = self;
+
+    if (s->polling->out.len == 0)
+        grow_free(&s->polling->out);
+}
+
 static const struct http_exchange_ops waiting_poll = {
     .on_aborted = on_poll_aborted,
+    .on_parked = on_poll_parked,
 };
 
 /* Answer the waiting GET with a body that could be made, or not: `made`. */
@@ -333,8 +343,8 @@ static void on_post_body(void *self, struct http_exchange *ex, char *body,
     polling->post = NULL;
     polling->last_in_ms = (uint32_t)e->loop->now_ms;
     polling->bytes_in += n;
-    polling->carrier = &ex->request;
-    if (revision_is_binary(s, &ex->request))
+    polling->carrier = ex->request;
+    if (revision_is_binary(s, ex->request))
         walk_payload(s, EIO_FORM3_BINARY, body, n);
     else if (revision_unwrap(s, &body, &n))
         walk_text(s, body, n);
@@ -370,7 +380,7 @@ static const struct http_exchange_ops arriving_post = {
 
 void polling_post(struct eng_session *s, struct http_exchange *ex)
 {
-    sio_str type = http_field_value(&ex->request, STR("content-type"));
+    sio_str type = http_field_value(ex->request, STR("content-type"));
 
     if (s->polling->post) {
         reject(s, ex, "data request overlap from client");

@@ -20,7 +20,7 @@ static void respond_refusal(struct engine *e, struct http_exchange *ex,
     struct http_field fields[ENG_FIELDS];
     struct grow body;
 
-    if (engine_is_upgrade(e, &ex->request)) {
+    if (engine_is_upgrade(e, ex->request)) {
         http_respond_text(ex, 400, message ? message : eio_refusal_text(code),
                           true);
         return;
@@ -97,8 +97,8 @@ void engine_refuse(struct engine *e, struct http_exchange *ex,
 
     net_address_text(&client, address);
     error->message = eio_refusal_text(code);
-    error->method = ex->request.method;
-    error->url = ex->request.target;
+    error->method = ex->request->method;
+    error->url = ex->request->target;
     error->address = address;
     spell(&context, error);
     error->context = context.text;

@@ -37,7 +37,7 @@ struct eng_session *session_new(struct engine *e, struct http_exchange *ex,
     s->engine = e;
     s->state = EIO_OPENING;
     client = http_client(ex);
-    s->request = http_keep(&ex->request, &client.address);
+    s->request = http_keep(ex->request, &client.address);
     if (!s->request || set_sid(s, sid) < 0) {
         free(s->request);
         free(s);

@@ -191,7 +191,7 @@ static int answer(struct engine *e, struct http_exchange *ex, struct eng_ws *ws,
 struct eng_ws *websocket_accept(struct engine *e, struct http_exchange *ex,
                                 struct eng_session *s)
 {
-    bool base64 = http_query_value(ex->request.query, STR("b64")).n > 0;
+    bool base64 = http_query_value(ex->request->query, STR("b64")).n > 0;
     struct eng_ws *ws = calloc(1, sizeof *ws);
 
     if (!ws) {

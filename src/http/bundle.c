@@ -149,7 +149,7 @@ static bool tag_is(sio_str known, sio_str tag)
 static void respond_file(struct http_exchange *ex, struct http_bundle_file *f,
                          bool map, struct http_field *fields, size_t n)
 {
-    const struct http_request *r = &ex->request;
+    const struct http_request *r = ex->request;
     enum http_coding coding = http_choose_coding(
         http_field_value(r, STR("accept-encoding")), HTTP_BROTLI);
     struct buf *body = form(f, &coding);
@@ -190,7 +190,7 @@ bool http_serve_bundle(struct http_bundle *b, struct http_exchange *ex,
         memcpy(all, fields, n * sizeof *fields);
     /* Node does not say so, and caches in between may mix codings up. */
     all[n++] = (struct http_field){ STR("Vary"), STR("Accept-Encoding") };
-    if (tag_is(http_field_value(&ex->request, STR("if-none-match")),
+    if (tag_is(http_field_value(ex->request, STR("if-none-match")),
                (sio_str){ f->tag, f->tag_len }))
         http_respond(ex, &(struct http_response){
                              .status = 304, .fields = all, .field_count = n });

@@ -29,12 +29,21 @@ static struct http_exchange *first_exchange(struct http_connection *h)
 
 /* -------------------------------------------------------------- the ends -- */
 
+static void held_free(struct http_connection *h)
+{
+    net_task_cancel(&h->held->resume);
+    grow_free(&h->held->bytes);
+    free(h->held);
+    h->held = NULL;
+}
+
 static void connection_free(struct net_deferred *d)
 {
     struct http_connection *h =
         container_of(d, struct http_connection, cleanup);
 
-    grow_free(&h->kept);
+    if (h->held)
+        held_free(h);
     free(h);
 }
 
@@ -90,8 +99,8 @@ void http_connection_finish(struct http_connection *h)
 void http_connection_give_up(struct http_connection *h)
 {
     h->upgraded = h->conn;
-    if (h->kept.len)
-        net_task_schedule(h->server->loop, &h->resume);
+    if (h->held)
+        net_task_schedule(h->server->loop, &h->held->resume);
     http_connection_leave(h);
 }
 
@@ -105,7 +114,7 @@ static void refuse(struct http_connection *h, int status, const char *why)
 
     if (!answered && (!first || first == h->reading))
         http_send_refusal(h->conn, status);
-    s->ops->on_refused(s->self, &h->peer, status, why);
+    s->ops->on_refused(s->self, &h->conn->peer, status, why);
     if (h->conn)
         http_connection_finish(h);
 }
@@ -165,10 +174,10 @@ void http_park(struct net_timer *timer)
 static enum http_phase phase_of(const struct http_connection *h)
 {
     if (h->reading)
-        return h->in_body ? HTTP_BODY : HTTP_HEAD;
+        return http_intake_of(h->reading)->in_body ? HTTP_BODY : HTTP_HEAD;
     if (h->exchange_count)
         return HTTP_BUSY;
-    return h->kept.len ? HTTP_HEAD : HTTP_IDLE;
+    return h->held ? HTTP_HEAD : HTTP_IDLE;
 }
 
 /* Let the timers watch what the connection does now. */
@@ -179,7 +188,7 @@ static void watch(struct http_connection *h)
 
     if (phase == h->phase)
         return;
-    h->phase = phase;
+    h->phase = (uint8_t)phase;
     net_timer_stop(&h->timer);
     if (phase == HTTP_HEAD)
         net_timer_start(&s->head_timeouts, &h->timer);
@@ -250,8 +259,8 @@ static bool blocked(const struct http_connection *h)
 
 static void unblock(struct http_connection *h)
 {
-    if (h->target ? http_may_move(h) : h->kept.len && !blocked(h))
-        net_task_schedule(h->server->loop, &h->resume);
+    if (h->held && (h->target ? http_may_move(h) : !blocked(h)))
+        net_task_schedule(h->server->loop, &h->held->resume);
 }
 
 void http_connection_advance(struct http_connection *h)
@@ -297,46 +306,52 @@ static void complete(struct http_connection *h, char *body, size_t n)
 
 static void too_large(struct http_exchange *ex)
 {
+    struct grow *body = &http_intake_of(ex)->body;
+
     ex->too_large = true;
-    http_unfinished(ex->connection->server, ex->body.cap, 0);
-    grow_free(&ex->body);
+    http_unfinished(ex->connection->server, body->cap, 0);
+    grow_free(body);
     if (ex->ops->on_too_large)
         ex->ops->on_too_large(ex->self, ex);
 }
 
 int http_keep_body(struct http_exchange *ex, const char *body, size_t n)
 {
-    size_t before = ex->body.cap;
+    struct grow *kept = &http_intake_of(ex)->body;
+    size_t before = kept->cap;
     int r;
 
-    if (n == 0 || body == (const char *)ex->body.data)
+    if (n == 0 || body == (const char *)kept->data)
         return SIO_OK; /* it is there already */
-    r = grow_append(&ex->body, body, n);
+    r = grow_append(kept, body, n);
     if (r < 0)
         return r;
-    return http_unfinished(ex->connection->server, before, ex->body.cap)
+    return http_unfinished(ex->connection->server, before, kept->cap)
                ? SIO_OK
                : SIO_E_LIMIT;
 }
 
 void http_take_body(struct http_exchange *ex)
 {
+    const struct grow *body = &http_intake_of(ex)->body;
+
     if (ex->too_large)
         ex->ops->on_too_large(ex->self, ex);
     else if (ex->complete)
-        ex->ops->on_body(ex->self, ex, (char *)ex->body.data, ex->body.len);
+        ex->ops->on_body(ex->self, ex, (char *)body->data, body->len);
 }
 
 /* The handler has seen the head: get it the body, if it wants that. */
 static void begin_body(struct http_connection *h)
 {
     struct http_exchange *ex = h->reading;
-    bool empty = !h->framing.chunked && h->framing.length == 0;
+    struct http_intake *in = http_intake_of(ex);
+    bool empty = !in->framing.chunked && in->framing.length == 0;
 
     if (!ex->answered) {
         assert(ex->ops);
-        ex->body.max = ex->max_body;
-        if (h->framing.length > ex->max_body)
+        in->body.max = ex->max_body;
+        if (in->framing.length > ex->max_body)
             too_large(ex);
         else if (!empty)
             let_continue(ex);
@@ -345,34 +360,35 @@ static void begin_body(struct http_connection *h)
         complete(h, NULL, 0);
 }
 
-static int parse(struct http_connection *h, struct http_exchange *ex,
+static int parse(struct http_connection *h, struct http_intake *in,
                  const char **why)
 {
     /* Neither the request line nor the empty line is a field. */
-    size_t fields = h->scan.lines - 2;
+    size_t fields = in->scan.lines - 2;
 
     if (fields > h->server->config.max_fields) {
         *why = "too many fields";
         return 431;
     }
-    if (fields > ex->field_cap) {
-        struct http_field *more = realloc(ex->fields, fields * sizeof *more);
+    if (fields > in->field_cap) {
+        struct http_field *more = realloc(in->fields, fields * sizeof *more);
 
         if (!more)
             return -1;
-        ex->fields = more;
-        ex->field_cap = fields;
+        in->fields = more;
+        in->field_cap = fields;
     }
-    return http_parse_head((char *)ex->head.data, ex->head.len, ex->fields,
-                           &ex->request, &h->framing, why);
+    return http_parse_head((char *)in->head.data, in->head.len, in->fields,
+                           &in->request, &in->framing, why);
 }
 
 static void begin_request(struct http_connection *h)
 {
     struct http_server *s = h->server;
     struct http_exchange *ex = h->reading;
+    struct http_intake *in = http_intake_of(ex);
     const char *why = NULL;
-    int status = parse(h, ex, &why);
+    int status = parse(h, in, &why);
 
     if (status > 0)
         refuse(h, status, why);
@@ -380,21 +396,21 @@ static void begin_request(struct http_connection *h)
         out_of_memory(h);
     if (status)
         return;
-    ex->request.secure = h->conn->tls != NULL;
-    ex->request.certificate = net_tls_certificate(h->conn);
+    ex->request->secure = h->conn->tls != NULL;
+    ex->request->certificate = net_tls_certificate(h->conn);
     ex->later = h->used && !h->moved;
     h->used = true;
     h->moved = false;
     h->target = s->ops->route ? s->ops->route(s->self, ex) : NULL;
     if (h->target)
         return;
-    h->in_body = true;
-    h->body_left = h->framing.length;
-    h->chunked = (struct http_chunked){ 0 };
-    h->dropped = 0;
-    h->last = !ex->request.keep_alive;
-    h->switching = ex->request.upgrade;
-    ex->must_continue = h->framing.must_continue;
+    in->in_body = true;
+    in->body_left = in->framing.length;
+    in->chunked = (struct http_chunked){ 0 };
+    in->dropped = 0;
+    h->last = !ex->request->keep_alive;
+    h->switching = ex->request->upgrade;
+    ex->must_continue = in->framing.must_continue;
     list_append(&h->exchanges, &ex->node);
     h->exchange_count++;
     s->ops->on_request(s->self, ex);
@@ -416,8 +432,6 @@ static size_t read_start(struct http_connection *h, const uint8_t *p, size_t n)
     if (used == n)
         return n;
     watch_anew(h);
-    h->in_body = false;
-    h->scan = (struct http_scan){ 0 };
     h->reading = http_exchange_new(h);
     if (!h->reading)
         out_of_memory(h);
@@ -426,18 +440,18 @@ static size_t read_start(struct http_connection *h, const uint8_t *p, size_t n)
 
 static size_t read_head(struct http_connection *h, const uint8_t *p, size_t n)
 {
-    struct http_exchange *ex = h->reading;
-    size_t room = h->server->config.max_head - ex->head.len;
+    struct http_intake *in = http_intake_of(h->reading);
+    size_t room = h->server->config.max_head - in->head.len;
 
     /* One byte more than allowed tells that the head is too long. */
-    n = http_scan(&h->scan, p, n < room + 1 ? n : room + 1);
-    if (h->scan.bad)
+    n = http_scan(&in->scan, p, n < room + 1 ? n : room + 1);
+    if (in->scan.bad)
         refuse(h, 400, "malformed head");
     else if (n > room)
         refuse(h, 431, "head too long");
-    else if (grow_append(&ex->head, p, n) < 0)
+    else if (grow_append(&in->head, p, n) < 0)
         out_of_memory(h);
-    else if (h->scan.done)
+    else if (in->scan.done)
         begin_request(h);
     return n;
 }
@@ -446,55 +460,56 @@ static size_t read_head(struct http_connection *h, const uint8_t *p, size_t n)
 static void take(struct http_connection *h, const void *p, size_t n)
 {
     struct http_exchange *ex = h->reading;
-    size_t before = ex->body.cap;
+    struct http_intake *in = http_intake_of(ex);
+    size_t before = in->body.cap;
     int r;
 
     if (ex->answered || ex->too_large) {
-        h->dropped += n;
-        if (h->dropped > HTTP_DROP_MAX && ex->sent)
+        in->dropped += n;
+        if (in->dropped > HTTP_DROP_MAX && ex->sent)
             http_connection_finish(h);
         return;
     }
-    r = grow_append(&ex->body, p, n);
+    r = grow_append(&in->body, p, n);
     if (r == SIO_E_LIMIT)
         too_large(ex);
     else if (r < 0)
         out_of_memory(h);
-    else if (!http_unfinished(h->server, before, ex->body.cap))
+    else if (!http_unfinished(h->server, before, in->body.cap))
         refuse(h, 503, "too much input is unfinished");
 }
 
 static size_t read_sized(struct http_connection *h, uint8_t *p, size_t n)
 {
-    struct http_exchange *ex = h->reading;
+    struct http_intake *in = http_intake_of(h->reading);
 
-    if (n > h->body_left)
-        n = (size_t)h->body_left;
-    h->body_left -= n;
-    if (h->body_left == 0 && ex->body.len == 0) {
+    if (n > in->body_left)
+        n = (size_t)in->body_left;
+    in->body_left -= n;
+    if (in->body_left == 0 && in->body.len == 0) {
         complete(h, (char *)p, n); /* in one piece: where it lies */
         return n;
     }
     take(h, p, n);
-    if (h->body_left == 0 && alive(h))
-        complete(h, (char *)ex->body.data, ex->body.len);
+    if (alive(h) && in->body_left == 0)
+        complete(h, (char *)in->body.data, in->body.len);
     return n;
 }
 
 static size_t read_chunked(struct http_connection *h, uint8_t *p, size_t n)
 {
-    struct http_exchange *ex = h->reading;
+    struct http_intake *in = http_intake_of(h->reading);
     uint8_t *at = p;
     sio_str data;
 
-    switch (http_chunked_next(&h->chunked, &at, p + n, &data)) {
+    switch (http_chunked_next(&in->chunked, &at, p + n, &data)) {
     case HTTP_CHUNKED_MORE:
         break;
     case HTTP_CHUNKED_DATA:
         take(h, data.p, data.n);
         break;
     case HTTP_CHUNKED_END:
-        complete(h, (char *)ex->body.data, ex->body.len);
+        complete(h, (char *)in->body.data, in->body.len);
         break;
     case HTTP_CHUNKED_BAD:
         refuse(h, 400, "malformed chunk");
@@ -505,11 +520,14 @@ static size_t read_chunked(struct http_connection *h, uint8_t *p, size_t n)
 
 static size_t read_some(struct http_connection *h, uint8_t *p, size_t n)
 {
+    const struct http_intake *in;
+
     if (!h->reading)
         return read_start(h, p, n);
-    if (!h->in_body)
+    in = http_intake_of(h->reading);
+    if (!in->in_body)
         return read_head(h, p, n);
-    return h->framing.chunked ? read_chunked(h, p, n) : read_sized(h, p, n);
+    return in->framing.chunked ? read_chunked(h, p, n) : read_sized(h, p, n);
 }
 
 /* Read as far as it goes; returns how far. */
@@ -522,6 +540,21 @@ static size_t feed(struct http_connection *h, uint8_t *data, size_t len)
         used += read_some(h, data + used, len - used);
     h->feeding = false;
     return used;
+}
+
+static void on_resume(struct net_task *task);
+
+static int hold(struct http_connection *h, const uint8_t *p, size_t n)
+{
+    struct http_held *held = calloc(1, sizeof *held);
+
+    if (!held)
+        return SIO_E_NOMEM;
+    held->connection = h;
+    net_task_init(&held->resume, on_resume);
+    grow_init(&held->bytes, NET_INPUT_SIZE);
+    h->held = held;
+    return grow_append(&held->bytes, p, n);
 }
 
 static size_t on_data(void *self, uint8_t *data, size_t len)
@@ -538,7 +571,7 @@ static size_t on_data(void *self, uint8_t *data, size_t len)
     }
     if (used < len || h->target) {
         net_conn_pause(h->conn);
-        if (grow_append(&h->kept, data + used, len - used) < 0)
+        if (hold(h, data + used, len - used) < 0)
             out_of_memory(h);
     }
     watch(h);
@@ -549,13 +582,13 @@ static size_t on_data(void *self, uint8_t *data, size_t len)
  * also when the connection speaks another protocol by now. */
 static void on_resume(struct net_task *task)
 {
-    struct http_connection *h =
-        container_of(task, struct http_connection, resume);
-    uint8_t *data = h->kept.data + h->kept_at;
-    size_t len = h->kept.len - h->kept_at;
+    struct http_held *held = container_of(task, struct http_held, resume);
+    struct http_connection *h = held->connection;
+    uint8_t *data = held->bytes.data + held->at;
+    size_t len = held->bytes.len - held->at;
     size_t used = h->conn ? feed(h, data, len) : 0;
 
-    h->kept_at += used;
+    held->at += used;
     if (alive(h) && h->target) {
         if (http_may_move(h) && http_move(h, data + used, len - used) < 0)
             out_of_memory(h);
@@ -569,8 +602,7 @@ static void on_resume(struct net_task *task)
         unblock(h);
         watch(h);
     } else {
-        grow_free(&h->kept);
-        h->kept_at = 0;
+        held_free(h);
         net_conn_resume(h->conn);
         watch(h);
     }
@@ -623,18 +655,14 @@ int http_accept(struct http_server *s, int fd, const struct net_address *peer)
     return http_accept_tls(s, fd, peer, NULL);
 }
 
-struct http_connection *http_connection_new(struct http_server *s,
-                                            const struct net_address *peer)
+struct http_connection *http_connection_new(struct http_server *s)
 {
     struct http_connection *h = calloc(1, sizeof *h);
 
     if (!h)
         return NULL;
     h->server = s;
-    h->peer = *peer;
     list_init(&h->exchanges);
-    grow_init(&h->kept, NET_INPUT_SIZE);
-    net_task_init(&h->resume, on_resume);
     net_timer_init(&h->timer);
     net_timer_init(&h->whole);
     return h;
@@ -655,7 +683,7 @@ void http_connection_begin(struct http_connection *h)
 int http_accept_tls(struct http_server *s, int fd,
                     const struct net_address *peer, sio_tls *tls)
 {
-    struct http_connection *h = http_connection_new(s, peer);
+    struct http_connection *h = http_connection_new(s);
     int r;
 
     if (!h) {

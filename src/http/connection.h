@@ -27,38 +27,59 @@ enum http_phase {
     HTTP_BODY  /* a body is arriving */
 };
 
-struct http_connection {
-    struct list node; /* in server->connections */
-    struct http_server *server;
-    struct net_address peer;
-    struct net_conn *conn;     /* NULL once it is closed or given up */
-    struct net_conn *upgraded; /* the one given up to another protocol */
-
-    struct list exchanges; /* not yet sent, in the order of their requests */
-    size_t exchange_count;
-
-    struct http_exchange *reading; /* whose request is arriving, or NULL */
+/* What an exchange has while its request arrives, and until it is answered, or
+ * parked. */
+struct http_intake {
+    struct http_request request; /* that of the exchange */
+    struct http_field *fields;   /* its, slices of head or of what was kept */
+    size_t field_cap;
+    struct grow head, body;
     bool in_body;
     struct http_scan scan;
     struct http_framing framing;
     uint64_t body_left;
     struct http_chunked chunked;
     size_t dropped; /* bytes of its body */
+};
 
-    struct http_server *target; /* who is to answer `reading`; NULL: we */
-    bool used;      /* it has brought a request, here or on another loop */
-    bool moved;     /* for the one that it brings next */
-    bool feeding;   /* bytes are being read: the timers are set afterwards */
-    bool last;      /* no request is accepted after the present one */
-    bool switching; /* an upgrade is undecided: what follows may not be HTTP */
-    struct grow kept; /* input that had to wait; the connection is paused */
-    size_t kept_at;   /* the first byte of it that still does */
+/* Of one that is not parked. */
+static inline struct http_intake *http_intake_of(const struct http_exchange *ex)
+{
+    return container_of(ex->request, struct http_intake, request);
+}
+
+/* Input that had to wait; the connection is paused. */
+struct http_held {
+    struct http_connection *connection;
     struct net_task resume;
+    struct grow bytes;
+    size_t at; /* the first of them that still waits */
+};
 
-    enum http_phase phase;
-    struct net_timer timer; /* of the head, of being idle, or to park */
+struct http_connection {
+    struct list node; /* in server->connections */
+    struct http_server *server;
+    struct net_conn *conn;     /* NULL once it is closed or given up */
+    struct net_conn *upgraded; /* the one given up to another protocol */
+
+    struct list exchanges; /* not yet sent, in the order of their requests */
+    struct http_exchange *reading; /* whose request is arriving, or NULL */
+    struct http_server *target;    /* who is to answer `reading`; NULL: we */
+    struct http_held *held;        /* NULL: nothing had to wait */
+
+    uint32_t exchange_count;
+    uint8_t phase;    /* enum http_phase */
+    bool used : 1;    /* it has brought a request, here or on another loop */
+    bool moved : 1;   /* for the one that it brings next */
+    bool feeding : 1; /* bytes are being read: the timers are set afterwards */
+    bool last : 1;    /* no request is accepted after the present one */
+    bool switching : 1; /* an upgrade is undecided: what follows may not be HTTP
+                         */
     struct net_timer whole; /* of the whole request */
-    struct net_deferred cleanup;
+    union {
+        struct net_timer timer; /* of the head, of being idle, or to park */
+        struct net_deferred cleanup; /* it is closed, or given up */
+    };
 };
 
 /* --- connection.c --- */
@@ -91,8 +112,7 @@ void http_connection_leave(struct http_connection *h);
 
 /* A connection without its net_conn; NULL: out of memory. With it, it may
  * begin to read. */
-struct http_connection *http_connection_new(struct http_server *s,
-                                            const struct net_address *peer);
+struct http_connection *http_connection_new(struct http_server *s);
 void http_connection_begin(struct http_connection *h);
 extern const struct net_conn_ops http_conn_ops;
 

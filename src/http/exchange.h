@@ -69,33 +69,34 @@ struct http_exchange_ops {
     /* The connection is gone before the answer; `complete` tells whether the
      * request had arrived whole. The exchange is dead. */
     void (*on_aborted)(void *self, struct http_exchange *ex, bool complete);
+    /* It has been parked, see http_wake(): it waits for longer than others, and
+     * so does whoever will answer it. May be NULL. */
+    void (*on_parked)(void *self);
 };
 
 struct http_exchange {
     struct list node; /* in its connection, in request order */
     struct http_connection *connection;
-    struct http_request request; /* good until the answer was given */
+    struct http_request *request; /* good until the answer was given */
     const struct http_exchange_ops *ops;
     void *self;
     size_t max_body; /* bytes, 0 */
-    bool patient;    /* may be parked: see http_wake() */
     /* Fields that every answer carries, spelled out (added.h); owned. */
     char *added;
     uint32_t added_size;
+    bool patient : 1; /* may be parked: see http_wake() */
     /* The connection has brought others before, and was not moved for it. */
-    bool later;
-    bool has_cors; /* they include those of CORS, or there are to be none */
+    bool later : 1;
+    bool has_cors : 1; /* they include those of CORS, or there are to be none */
     /* The rest is private to src/http. */
-    struct grow head, body;
-    struct http_field *fields; /* those of request, slices of head or kept */
-    size_t field_cap;
+    bool complete : 1;      /* the request has arrived whole */
+    bool too_large : 1;     /* on_too_large() was called */
+    bool must_continue : 1; /* the client waits for "100 Continue" */
+    bool answered : 1;      /* no callback comes any more */
+    bool sent : 1;          /* the answer is in the connection's queue */
+    bool close_after : 1;   /* the connection ends with this answer */
     struct http_kept *kept; /* the request, while it is parked, or has been */
-    bool complete;          /* the request has arrived whole */
-    bool too_large;         /* on_too_large() was called */
-    bool must_continue;     /* the client waits for "100 Continue" */
-    bool answered;          /* no callback comes any more */
-    bool sent;              /* the answer is in the connection's queue */
-    bool close_after;       /* the connection ends with this answer */
+    const char *method;     /* its */
     struct buf *response, *shared; /* the answer while it waits for its turn */
 };
 
@@ -121,6 +122,7 @@ struct http_server {
     size_t unfinished;
     struct list spare; /* exchanges */
     size_t spare_count;
+    struct http_request lost; /* of those that there is no memory to wake */
 };
 
 int http_server_init(struct http_server *s, struct net_loop *loop,
@@ -193,13 +195,12 @@ size_t http_time_text(time_t t, char out[HTTP_TIME_TEXT]);
 
 /*
  * For an owner who may wait long before he answers, and says so with
- * ex->patient: after HTTP_PARK_MS the request may be gone from ex->request, but
- * for its method and flags, and lie packed elsewhere. This brings all but its
- * path back; he
- * calls it before he looks at the request or answers. Out of memory the request
- * has no fields, and the connection is lost.
+ * ex->patient: after HTTP_PARK_MS ex->request may be NULL, and the request lie
+ * packed elsewhere. This brings all but its path back; he calls it before he
+ * looks at the request or answers. Out of memory the request is empty, and the
+ * connection is lost.
  */
-#define HTTP_PARK_MS 1000
+#define HTTP_PARK_MS 250
 void http_wake(struct http_exchange *ex);
 
 /* Close the connection without an answer. */

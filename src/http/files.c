@@ -196,7 +196,7 @@ static bool etag_matches(sio_str list, sio_str etag)
  * astray. */
 static bool redirect(struct http_exchange *ex)
 {
-    const struct http_request *r = &ex->request;
+    const struct http_request *r = ex->request;
     char where[PATH_MAX] = "";
     struct http_field field;
 
@@ -223,7 +223,7 @@ static void respond_file(struct http_exchange *ex, const char *path,
           { modified, http_time_text(st->st_mtime, modified) } },
         { STR("X-Content-Type-Options"), STR("nosniff") },
     };
-    sio_str known = http_field_value(&ex->request, STR("if-none-match"));
+    sio_str known = http_field_value(ex->request, STR("if-none-match"));
     struct http_response r = { .status = 200,
                                .content_type = type_of(path),
                                .fields = fields,
@@ -240,7 +240,7 @@ static void respond_file(struct http_exchange *ex, const char *path,
 bool http_serve_file(struct http_exchange *ex, const char *prefix,
                      const char *folder)
 {
-    const struct http_request *r = &ex->request;
+    const struct http_request *r = ex->request;
     char path[PATH_MAX];
     struct stat st;
     struct buf *b;

@@ -34,7 +34,7 @@ static void on_arrival(struct net_mail *mail)
 {
     struct moving *m = container_of(mail, struct moving, handoff.mail);
     struct http_connection *h =
-        m->to->closed ? NULL : http_connection_new(m->to, &m->handoff.peer);
+        m->to->closed ? NULL : http_connection_new(m->to);
 
     if (!h) {
         net_handoff_drop(&m->handoff);
@@ -53,7 +53,7 @@ static void on_arrival(struct net_mail *mail)
 
 int http_move(struct http_connection *h, const uint8_t *rest, size_t n)
 {
-    const struct grow *head = &h->reading->head;
+    const struct grow *head = &http_intake_of(h->reading)->head;
     struct moving *m = malloc(sizeof *m + head->len + n + 1);
 
     if (!m)

@@ -14,15 +14,28 @@
 
 /* Fields that clients of Socket.IO, browsers and proxies send: each name, and
  * behind it its values that are common, name and all. A number lives no longer
- * than the process: new ones may stand anywhere, up to KEPT_END. */
+ * than the process: new ones may stand anywhere, up to KEPT_END; those that
+ * come most are found first. */
 /* clang-format off */
 static const struct http_field known[] = {
 #define TEXT(s) { s, sizeof(s) - 1 }
 #define NAME(name) { TEXT(name), { NULL, 0 } }
 #define VALUE(name, value) { TEXT(name), TEXT(value) }
     { { NULL, 0 }, { NULL, 0 } }, /* 0: it is spelled out */
+    NAME("host"),
+    NAME("connection"), VALUE("connection", "Upgrade"),
+        VALUE("connection", "upgrade"), VALUE("connection", "keep-alive"),
+        VALUE("connection", "keep-alive, Upgrade"),
+        VALUE("connection", "close"),
+    NAME("upgrade"), VALUE("upgrade", "websocket"),
+    NAME("sec-websocket-key"),
+    NAME("sec-websocket-version"), VALUE("sec-websocket-version", "13"),
+    NAME("sec-websocket-extensions"),
+        VALUE("sec-websocket-extensions", "permessage-deflate"),
+        VALUE("sec-websocket-extensions", "permessage-deflate; client_max_window_bits"),
+    NAME("user-agent"), VALUE("user-agent", "node-XMLHttpRequest"),
     NAME("accept"), VALUE("accept", "*/*"),
-    NAME("accept-charset"),
+    NAME("origin"), VALUE("origin", "null"),
     NAME("accept-encoding"),
         VALUE("accept-encoding", "gzip, deflate, br, zstd"),
         VALUE("accept-encoding", "gzip, deflate, br"),
@@ -30,27 +43,17 @@ static const struct http_field known[] = {
     NAME("accept-language"), VALUE("accept-language", "en-US,en;q=0.9"),
         VALUE("accept-language", "en-US,en;q=0.5"),
         VALUE("accept-language", "en-US"),
-    NAME("access-control-request-headers"),
-    NAME("access-control-request-method"),
-    NAME("authorization"),
-    NAME("cache-control"), VALUE("cache-control", "no-cache"),
-    NAME("connection"), VALUE("connection", "Upgrade"),
-        VALUE("connection", "upgrade"), VALUE("connection", "keep-alive"),
-        VALUE("connection", "keep-alive, Upgrade"),
-        VALUE("connection", "close"),
-    NAME("content-length"),
-    NAME("content-type"), VALUE("content-type", "text/plain;charset=UTF-8"),
     NAME("cookie"),
-    NAME("dnt"), VALUE("dnt", "1"),
-    NAME("expect"),
-    NAME("forwarded"),
-    NAME("host"),
-    NAME("keep-alive"),
-    NAME("origin"), VALUE("origin", "null"),
+    NAME("cache-control"), VALUE("cache-control", "no-cache"),
     NAME("pragma"), VALUE("pragma", "no-cache"),
-    NAME("priority"), VALUE("priority", "u=0"), VALUE("priority", "u=1"),
-        VALUE("priority", "u=4"),
-    NAME("referer"),
+    NAME("sec-fetch-site"), VALUE("sec-fetch-site", "same-origin"),
+        VALUE("sec-fetch-site", "same-site"),
+        VALUE("sec-fetch-site", "cross-site"),
+    NAME("sec-fetch-mode"), VALUE("sec-fetch-mode", "cors"),
+        VALUE("sec-fetch-mode", "no-cors"),
+        VALUE("sec-fetch-mode", "websocket"),
+    NAME("sec-fetch-dest"), VALUE("sec-fetch-dest", "empty"),
+        VALUE("sec-fetch-dest", "websocket"),
     NAME("sec-ch-ua"),
     NAME("sec-ch-ua-mobile"), VALUE("sec-ch-ua-mobile", "?0"),
         VALUE("sec-ch-ua-mobile", "?1"),
@@ -59,35 +62,33 @@ static const struct http_field known[] = {
         VALUE("sec-ch-ua-platform", "\"Windows\""),
         VALUE("sec-ch-ua-platform", "\"iOS\""),
         VALUE("sec-ch-ua-platform", "\"macOS\""),
-    NAME("sec-fetch-dest"), VALUE("sec-fetch-dest", "empty"),
-        VALUE("sec-fetch-dest", "websocket"),
-    NAME("sec-fetch-mode"), VALUE("sec-fetch-mode", "cors"),
-        VALUE("sec-fetch-mode", "no-cors"),
-        VALUE("sec-fetch-mode", "websocket"),
-    NAME("sec-fetch-site"), VALUE("sec-fetch-site", "same-origin"),
-        VALUE("sec-fetch-site", "same-site"),
-        VALUE("sec-fetch-site", "cross-site"),
-    NAME("sec-fetch-user"),
-    NAME("sec-gpc"), VALUE("sec-gpc", "1"),
-    NAME("sec-websocket-extensions"),
-        VALUE("sec-websocket-extensions", "permessage-deflate"),
-        VALUE("sec-websocket-extensions", "permessage-deflate; client_max_window_bits"),
-    NAME("sec-websocket-key"),
-    NAME("sec-websocket-protocol"),
-    NAME("sec-websocket-version"), VALUE("sec-websocket-version", "13"),
-    NAME("te"), VALUE("te", "trailers"),
-    NAME("transfer-encoding"),
-    NAME("upgrade"), VALUE("upgrade", "websocket"),
-    NAME("upgrade-insecure-requests"),
-    NAME("user-agent"), VALUE("user-agent", "node-XMLHttpRequest"),
-    NAME("via"),
+    NAME("referer"),
     NAME("x-forwarded-for"),
+    NAME("x-forwarded-proto"), VALUE("x-forwarded-proto", "http"),
+        VALUE("x-forwarded-proto", "https"),
     NAME("x-forwarded-host"),
     NAME("x-forwarded-port"), VALUE("x-forwarded-port", "80"),
         VALUE("x-forwarded-port", "443"),
-    NAME("x-forwarded-proto"), VALUE("x-forwarded-proto", "http"),
-        VALUE("x-forwarded-proto", "https"),
     NAME("x-real-ip"),
+    NAME("priority"), VALUE("priority", "u=0"), VALUE("priority", "u=1"),
+        VALUE("priority", "u=4"),
+    NAME("content-type"), VALUE("content-type", "text/plain;charset=UTF-8"),
+    NAME("content-length"),
+    NAME("accept-charset"),
+    NAME("access-control-request-headers"),
+    NAME("access-control-request-method"),
+    NAME("authorization"),
+    NAME("dnt"), VALUE("dnt", "1"),
+    NAME("expect"),
+    NAME("forwarded"),
+    NAME("keep-alive"),
+    NAME("sec-fetch-user"),
+    NAME("sec-gpc"), VALUE("sec-gpc", "1"),
+    NAME("sec-websocket-protocol"),
+    NAME("te"), VALUE("te", "trailers"),
+    NAME("transfer-encoding"),
+    NAME("upgrade-insecure-requests"),
+    NAME("via"),
     NAME("x-request-id"),
     NAME("x-requested-with"),
 #undef VALUE
@@ -266,6 +267,7 @@ struct http_kept *http_keep(const struct http_request *r,
     k->certified = c != NULL;
     k->secure = r->secure;
     k->upgrade = r->upgrade;
+    k->keep_alive = r->keep_alive;
     k->peer = numbers.peer & 3;
     if (c)
         net_certificate_copy(c, (char *)k + CERTIFICATE_AT);
@@ -383,23 +385,29 @@ size_t http_kept_count(const struct http_kept *k)
     return n;
 }
 
-struct http_request *http_kept_request(const struct http_kept *k)
+void http_kept_fill(const struct http_kept *k, struct http_request *r,
+                    struct http_field *fields)
 {
-    struct http_request *r =
-        malloc(sizeof *r + http_kept_count(k) * sizeof *r->fields);
-    struct http_field *fields = (struct http_field *)(r + 1);
     size_t at = 0, n = 0;
 
-    if (!r)
-        return NULL;
     while (http_kept_next(k, &at, &fields[n]))
         n++;
     *r = (struct http_request){ .target = http_kept_target(k),
                                 .query = http_kept_query(k),
                                 .fields = fields,
                                 .field_count = n,
+                                .keep_alive = k->keep_alive,
                                 .upgrade = k->upgrade,
                                 .secure = k->secure,
                                 .certificate = http_kept_certificate(k) };
+}
+
+struct http_request *http_kept_request(const struct http_kept *k)
+{
+    struct http_request *r =
+        malloc(sizeof *r + http_kept_count(k) * sizeof *r->fields);
+
+    if (r)
+        http_kept_fill(k, r, (struct http_field *)(r + 1));
     return r;
 }

@@ -19,8 +19,8 @@
 
 struct http_kept {
     bool certified : 1; /* text[] begins, aligned, with its certificate */
-    bool secure : 1, upgrade : 1; /* as of http_request */
-    uint8_t peer : 2;             /* what there is of an address; see kept.c */
+    bool secure : 1, upgrade : 1, keep_alive : 1; /* as of http_request */
+    uint8_t peer : 2; /* what there is of an address; see kept.c */
     /*
      * Where the client is: port, IP. The target: the number of a usual one (see
      * kept.c), or 0, its length, its bytes. Then each field: the number of its
@@ -52,8 +52,11 @@ bool http_kept_next(const struct http_kept *k, size_t *at,
 /* How many there are. */
 size_t http_kept_count(const struct http_kept *k);
 
-/* As a request again: slices of `k`, without method and path; free() it. NULL:
- * out of memory. */
+/* As a request again: slices of `k`, without method and path. `fields` has room
+ * for http_kept_count() of them. */
+void http_kept_fill(const struct http_kept *k, struct http_request *r,
+                    struct http_field *fields);
+/* The same in a block of its own; free() it. NULL: out of memory. */
 struct http_request *http_kept_request(const struct http_kept *k);
 
 #endif

@@ -184,13 +184,13 @@ static bool must_close(const struct http_exchange *ex, bool wanted)
     const struct http_server *s = h->server;
 
     if (wanted || s->shut || s->config.keep_alive_ms == 0 ||
-        !ex->request.keep_alive)
+        !ex->request->keep_alive)
         return true;
     if (ex->complete)
         return false;
     /* The client may send the body it asked about, or not: nobody knows what
      * its next byte is. */
-    return ex->must_continue || h->body_left > HTTP_DROP_MAX;
+    return ex->must_continue || http_intake_of(ex)->body_left > HTTP_DROP_MAX;
 }
 
 /* No callback comes any more. False when there is no one left to answer. */
@@ -203,7 +203,7 @@ static bool settle(struct http_exchange *ex, bool close)
     if (!h->conn)
         return false;
     ex->close_after = must_close(ex, close);
-    if (ex->request.upgrade)
+    if (ex->request->upgrade)
         h->switching = false;
     return true;
 }
@@ -223,7 +223,7 @@ static struct body body_of(const struct http_exchange *ex,
         b.bytes = (sio_str){ (const char *)r->shared->data, r->shared->len };
     b.in_head = r->status >= 200 && r->status != 204 && r->status != 304;
     b.present =
-        b.in_head && b.bytes.n && !str_eq(ex->request.method, STR("HEAD"));
+        b.in_head && b.bytes.n && !str_eq(ex->request->method, STR("HEAD"));
     return b;
 }
 

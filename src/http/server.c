@@ -31,11 +31,37 @@ void http_config_defaults(struct http_config *config)
 
 /* ------------------------------------------------------------- exchanges -- */
 
+static void intake_free(struct http_exchange *ex)
+{
+    struct http_intake *in = http_intake_of(ex);
+
+    grow_free(&in->head);
+    grow_free(&in->body);
+    free(in->fields);
+    free(in);
+    ex->request = NULL;
+}
+
 static void exchange_free(struct http_exchange *ex)
 {
-    grow_free(&ex->head);
-    free(ex->fields);
+    if (ex->request)
+        intake_free(ex);
     free(ex);
+}
+
+/* An exchange with its intake; NULL: out of memory. */
+static struct http_exchange *exchange_make(void)
+{
+    struct http_exchange *ex = malloc(sizeof *ex);
+    struct http_intake *in = calloc(1, sizeof *in);
+
+    if (!ex || !in) {
+        free(ex);
+        free(in);
+        return NULL;
+    }
+    ex->request = &in->request;
+    return ex;
 }
 
 static struct http_exchange *take_spare(struct http_server *s)
@@ -43,7 +69,7 @@ static struct http_exchange *take_spare(struct http_server *s)
     struct http_exchange *ex;
 
     if (list_empty(&s->spare))
-        return calloc(1, sizeof *ex);
+        return exchange_make();
     /* The last one given back: it is still in the cache. */
     ex = container_of(s->spare.prev, struct http_exchange, node);
     list_remove(&ex->node);
@@ -55,16 +81,17 @@ struct http_exchange *http_exchange_new(struct http_connection *h)
 {
     struct http_server *s = h->server;
     struct http_exchange *ex = take_spare(s);
+    struct http_intake *in;
 
     if (!ex)
         return NULL;
-    *ex = (struct http_exchange){ .connection = h,
-                                  .head = ex->head,
-                                  .fields = ex->fields,
-                                  .field_cap = ex->field_cap };
+    in = http_intake_of(ex);
+    *ex = (struct http_exchange){ .connection = h, .request = &in->request };
+    in->in_body = false;
+    in->scan = (struct http_scan){ 0 };
+    in->head.len = 0;
+    in->head.max = s->config.max_head;
     list_init(&ex->node);
-    ex->head.len = 0;
-    ex->head.max = s->config.max_head;
     s->exchange_count++;
     return ex;
 }
@@ -72,16 +99,22 @@ struct http_exchange *http_exchange_new(struct http_connection *h)
 void http_exchange_release(struct http_exchange *ex)
 {
     struct http_server *s = ex->connection->server;
+    struct http_intake *in;
 
     s->exchange_count--;
-    http_unfinished(s, ex->body.cap, 0);
-    grow_free(&ex->body);
     free(ex->added);
     buf_unref(ex->response);
     buf_unref(ex->shared);
     free(ex->kept);
-    if (s->spare_count == SPARE_MAX || ex->head.cap > SPARE_HEAD_MAX ||
-        ex->field_cap > SPARE_FIELDS_MAX) {
+    if (!ex->request || ex->request == &s->lost) {
+        free(ex);
+        return;
+    }
+    in = http_intake_of(ex);
+    http_unfinished(s, in->body.cap, 0);
+    grow_free(&in->body);
+    if (s->spare_count == SPARE_MAX || in->head.cap > SPARE_HEAD_MAX ||
+        in->field_cap > SPARE_FIELDS_MAX) {
         exchange_free(ex);
         return;
     }
@@ -89,55 +122,53 @@ void http_exchange_release(struct http_exchange *ex)
     s->spare_count++;
 }
 
-/* The head's text and the pointers into it become one small block. */
+/* All that has arrived becomes one small block. */
 void http_exchange_park(struct http_exchange *ex)
 {
-    struct http_request *r = &ex->request;
-
-    ex->kept = http_keep(r, NULL);
+    if (http_intake_of(ex)->body.cap)
+        return;
+    ex->method = ex->request->method.p; /* a constant */
+    ex->kept = http_keep(ex->request, NULL);
     if (!ex->kept)
         return;
-    r->target = r->path = r->query = (sio_str){ NULL, 0 };
-    r->fields = NULL;
-    r->field_count = 0;
-    grow_free(&ex->head);
-    free(ex->fields);
-    ex->fields = NULL;
-    ex->field_cap = 0;
+    intake_free(ex);
+    if (ex->ops->on_parked)
+        ex->ops->on_parked(ex->self);
 }
 
 void http_wake(struct http_exchange *ex)
 {
-    struct http_kept *k = ex->kept;
-    size_t at = 0, n = 0, count;
+    struct http_server *s = ex->connection->server;
+    struct http_intake *in;
 
-    if (!k || ex->fields)
+    if (ex->request)
         return;
-    count = http_kept_count(k);
-    if (count == 0)
-        return;
-    ex->fields = malloc(count * sizeof *ex->fields);
-    if (!ex->fields) {
+    in = calloc(1, sizeof *in);
+    if (in)
+        in->field_cap = http_kept_count(ex->kept);
+    if (in && in->field_cap)
+        in->fields = malloc(in->field_cap * sizeof *in->fields);
+    if (!in || (in->field_cap && !in->fields)) {
+        free(in);
+        s->lost = (struct http_request){ .method = STR("") };
+        ex->request = &s->lost;
         net_conn_fail(ex->connection->conn, NET_CLOSE_NOMEM);
         return;
     }
-    ex->field_cap = count;
-    while (http_kept_next(k, &at, &ex->fields[n]))
-        n++;
-    ex->request.fields = ex->fields;
-    ex->request.field_count = n;
-    ex->request.target = http_kept_target(k);
-    ex->request.query = http_kept_query(k);
+    http_kept_fill(ex->kept, &in->request, in->fields);
+    in->request.method = str_of(ex->method);
+    ex->request = &in->request;
 }
 
 struct http_client http_client(const struct http_exchange *ex)
 {
     const struct http_connection *h = ex->connection;
     const struct http_config *config = &h->server->config;
-    struct http_client client = { h->peer, ex->request.secure };
+    const struct net_conn *conn = h->conn ? h->conn : h->upgraded;
+    struct http_client client = { conn->peer, ex->request->secure };
 
     if (config->trusted)
-        http_forwarded(&ex->request, config->trusted, config->forwarded,
+        http_forwarded(ex->request, config->trusted, config->forwarded,
                        &client);
     return client;
 }

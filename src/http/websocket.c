@@ -592,7 +592,7 @@ int http_websocket_accept(struct http_websockets *set, struct http_exchange *ex,
                           struct http_websocket *ws, sio_str subprotocol,
                           const struct http_field *fields, size_t field_count)
 {
-    const struct http_request *r = &ex->request;
+    const struct http_request *r = ex->request;
     struct ws_handshake h = {
         .is_get = str_eq(r->method, STR("GET")),
         .upgrade = http_field_value(r, STR("upgrade")),

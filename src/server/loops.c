@@ -57,10 +57,10 @@ static struct http_server *route(void *self, const struct http_exchange *ex)
     char sid[ENG_SID_LEN + 2];
     int n;
 
-    if (!is_engines(server, &ex->request)) {
+    if (!is_engines(server, ex->request)) {
         to = &server->main;
     } else {
-        n = http_query_text(ex->request.query, STR("sid"), sid, sizeof sid);
+        n = http_query_text(ex->request->query, STR("sid"), sid, sizeof sid);
         if (n == ENG_SID_LEN) {
             int home = eng_home_of(sid);
 

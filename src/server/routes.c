@@ -111,7 +111,7 @@ bool routes_handle(sio_server *server, struct http_exchange *ex)
         const struct route *r = container_of(it, struct route, node);
         sio_http_request *request;
 
-        if (!matches(r, &ex->request))
+        if (!matches(r, ex->request))
             continue;
         request = calloc(1, sizeof *request);
         if (!request) {
@@ -191,7 +191,7 @@ int sio_http_respond(sio_http_request *request, int status,
 
 static const struct http_request *head(const sio_http_request *request)
 {
-    return request->ex ? &request->ex->request : NULL;
+    return request->ex ? request->ex->request : NULL;
 }
 
 sio_str sio_http_method(const sio_http_request *request)

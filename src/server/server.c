@@ -59,7 +59,7 @@ static void answer_unmatched(sio_server *server, struct http_exchange *ex)
 
 static bool serve_bundle(sio_server *server, struct http_exchange *ex)
 {
-    sio_str path = ex->request.path, base = server->path;
+    sio_str path = ex->request->path, base = server->path;
     struct http_field fields[ENG_FIELDS];
     size_t n = engine_fields(&server->hub.shards->engine, ex, fields);
 
@@ -78,7 +78,7 @@ static void on_bundle(void *self, struct http_exchange *ex)
 /* /socket.io/socket.io.js and its siblings. */
 static bool bundle_handle(sio_server *server, struct http_exchange *ex)
 {
-    sio_str path = ex->request.path, base = server->path;
+    sio_str path = ex->request->path, base = server->path;
 
     if (!str_starts(path, base) ||
         !http_is_bundle(&server->bundle,

@@ -54,7 +54,7 @@ bool strays_handle(sio_server *server, struct http_exchange *ex)
     struct stray *s;
 
     /* Who speaks no WebSocket takes no upgrades at all. */
-    if (!ex->request.upgrade || !(o->transports & SIO_TRANSPORT_WEBSOCKET))
+    if (!ex->request->upgrade || !(o->transports & SIO_TRANSPORT_WEBSOCKET))
         return false;
     s = calloc(1, sizeof *s);
     if (s)

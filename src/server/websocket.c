@@ -87,7 +87,7 @@ static const struct http_websocket_ops endpoint_ops = {
 static void accept_websocket(struct endpoint *e, struct http_exchange *ex)
 {
     sio_str offered =
-        http_field_value(&ex->request, STR("sec-websocket-protocol"));
+        http_field_value(ex->request, STR("sec-websocket-protocol"));
     sio_str chosen = e->subprotocols.p
                          ? http_websocket_subprotocol(offered, e->subprotocols)
                          : STR("");
@@ -112,7 +112,7 @@ static void accept_websocket(struct endpoint *e, struct http_exchange *ex)
 
 bool endpoints_handle(sio_server *server, struct http_exchange *ex)
 {
-    const struct http_request *r = &ex->request;
+    const struct http_request *r = ex->request;
     sio_str upgrade = http_field_value(r, STR("upgrade"));
 
     if (!r->upgrade || !str_eq_nocase(upgrade, STR("websocket")))

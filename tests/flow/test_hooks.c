@@ -367,8 +367,8 @@ static const struct http_server_ops *real_ops;
 
 static void on_lenient_request(void *self, struct http_exchange *ex)
 {
-    for (size_t i = 0; i < ex->request.field_count; i++) {
-        const struct http_field *f = &ex->request.fields[i];
+    for (size_t i = 0; i < ex->request->field_count; i++) {
+        const struct http_field *f = &ex->request->fields[i];
         char *at = f->value.n ? memchr(f->value.p, '@', f->value.n) : NULL;
 
         if (at && str_eq(f->name, STR("origin")))

@@ -25,9 +25,9 @@ int main(void)
     } rows[] = {
         SIZE(struct event, 128), /* libevent's, within net_conn */
         SIZE(struct net_conn, 264),
-        SIZE(struct http_connection, 328),
-        SIZE(struct http_exchange, 280),
-        SIZE(struct http_request, 96),
+        SIZE(struct http_connection, 136),
+        SIZE(struct http_exchange, 104),
+        SIZE(struct http_intake, 256), /* until it is parked */
         SIZE(struct http_websocket, 88), /* within eng_ws */
         SIZE(struct eng_ws, 104),
         SIZE(struct eng_session, 104), /* and its id */

@@ -81,9 +81,11 @@ static inline void fx_on_aborted(void *self, struct http_exchange *ex,
     fx_forget(ex);
 }
 
-static const struct http_exchange_ops fx_exchange_ops = { fx_on_body,
-                                                          fx_on_too_large,
-                                                          fx_on_aborted };
+static const struct http_exchange_ops fx_exchange_ops = {
+    .on_body = fx_on_body,
+    .on_too_large = fx_on_too_large,
+    .on_aborted = fx_on_aborted,
+};
 
 /* ------------------------------------------------------ an upgraded stream */
 
@@ -128,7 +130,7 @@ static inline void fx_upgrade(struct http_exchange *ex)
  * says so, /drop drops, /up upgrades, /up-wait0 waits. */
 static inline void fx_on_request(void *self, struct http_exchange *ex)
 {
-    sio_str path = ex->request.path;
+    sio_str path = ex->request->path;
 
     (void)self;
     fx_tell("%.*s ", (int)path.n, path.p);
@@ -161,8 +163,8 @@ static inline struct http_server *fx_route(void *self,
                                            const struct http_exchange *ex)
 {
     (void)self;
-    return fx_moves && str_starts(ex->request.path, str_of(fx_moves)) ? &fx_far
-                                                                      : NULL;
+    return fx_moves && str_starts(ex->request->path, str_of(fx_moves)) ? &fx_far
+                                                                       : NULL;
 }
 
 static const struct http_server_ops fx_server_ops = {

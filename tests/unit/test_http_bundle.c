@@ -61,7 +61,7 @@ static void on_request(void *self, struct http_exchange *ex)
     static const struct http_field cors = {
         { "Access-Control-Allow-Origin", 27 }, { "*", 1 }
     };
-    sio_str name = { ex->request.path.p + 1, ex->request.path.n - 1 };
+    sio_str name = { ex->request->path.p + 1, ex->request->path.n - 1 };
 
     (void)self;
     if (!http_serve_bundle(&bundle, ex, name, &cors, 1))

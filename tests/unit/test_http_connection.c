@@ -572,8 +572,9 @@ static void on_aborted_answer(void *self, struct http_exchange *ex,
         fx_answer(fx_waiting[1], "too late");
 }
 
-static const struct http_exchange_ops answering_ops = { NULL, NULL,
-                                                        on_aborted_answer };
+static const struct http_exchange_ops answering_ops = {
+    .on_aborted = on_aborted_answer,
+};
 
 static void wait_to_answer(struct http_exchange *ex)
 {
