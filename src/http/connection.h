@@ -67,14 +67,13 @@ struct http_connection {
     struct http_server *target;    /* who is to answer `reading`; NULL: we */
     struct http_held *held;        /* NULL: nothing had to wait */
 
-    uint32_t exchange_count;
-    uint8_t phase;    /* enum http_phase */
-    bool used : 1;    /* it has brought a request, here or on another loop */
-    bool moved : 1;   /* for the one that it brings next */
-    bool feeding : 1; /* bytes are being read: the timers are set afterwards */
-    bool last : 1;    /* no request is accepted after the present one */
-    bool switching : 1; /* an upgrade is undecided: what follows may not be HTTP
-                         */
+    uint16_t exchange_count;
+    uint8_t phase;  /* enum http_phase */
+    bool used;      /* it has brought a request, here or on another loop */
+    bool moved;     /* for the one that it brings next */
+    bool feeding;   /* bytes are being read: the timers are set afterwards */
+    bool last;      /* no request is accepted after the present one */
+    bool switching; /* an upgrade is undecided: what follows may not be HTTP */
     struct net_timer whole; /* of the whole request */
     union {
         struct net_timer timer; /* of the head, of being idle, or to park */

@@ -89,12 +89,12 @@ struct http_exchange {
     bool later : 1;
     bool has_cors : 1; /* they include those of CORS, or there are to be none */
     /* The rest is private to src/http. */
-    bool complete : 1;      /* the request has arrived whole */
     bool too_large : 1;     /* on_too_large() was called */
     bool must_continue : 1; /* the client waits for "100 Continue" */
-    bool answered : 1;      /* no callback comes any more */
-    bool sent : 1;          /* the answer is in the connection's queue */
     bool close_after : 1;   /* the connection ends with this answer */
+    bool complete;          /* the request has arrived whole */
+    bool answered;          /* no callback comes any more */
+    bool sent;              /* the answer is in the connection's queue */
     struct http_kept *kept; /* the request, while it is parked, or has been */
     const char *method;     /* its */
     struct buf *response, *shared; /* the answer while it waits for its turn */
