@@ -20,6 +20,10 @@ export const KINDS = [["node"], ["c"]];
 
 export class Unsupported extends Error {}
 
+// Node 20 may turn for ever in what comes behind this, waiting for handles that
+// it has closed: nothing is left to be done.
+process.on("exit", (code) => process.exit(code));
+
 const OFFSET = /^\d+-\d+$/; // what the streams adapter adds to events
 
 // Until `is` says so, for what has no event of its own.
