@@ -72,6 +72,13 @@ static int ask_here(struct so_question *q, struct so_part *part,
     return r;
 }
 
+/* Another server has forgotten what it has asked: it is an event still. */
+static void deliver_only(struct so_part *part, const struct so_request *request)
+{
+    if (!part->shard->engine.shut && so_tell_those(part, request) == SIO_OK)
+        (void)so_write_to_those(part, request);
+}
+
 /* The same for another thread, which has been told that it was asked. */
 static void begin_here(struct so_part *part, const struct so_request *request)
 {
@@ -79,6 +86,10 @@ static void begin_here(struct so_part *part, const struct so_request *request)
     bool mine = !request->socket || request->socket->part == part;
     int r = SIO_E_STATE;
 
+    if (q->over) {
+        deliver_only(part, request);
+        return;
+    }
     so_question_begin(q);
     if (!part->shard->engine.shut)
         r = mine ? so_tell_those(part, request) : SIO_OK;

@@ -1,0 +1,196 @@
+/*
+ * test_cluster_host.c -- what an adapter may do to the server at odd moments: a
+ * puppet on <sio/adapter.h> that does nothing by itself. The test calls the
+ * host in its place, and answers when it likes.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <sio/namespace.h>
+#include <sio/sio.h>
+
+#include "src/socketio/cluster.h"
+#include "tests/flow/shards.h"
+
+#include <stdlib.h>
+
+static struct shards s;
+static const sio_cluster_host *host;
+static char told[4096]; /* what the adapter was told of namespaces and rooms */
+static char seen[4096];
+static int fds[2];
+static int token; /* the user of what is asked */
+
+__attribute__((format(printf, 2, 3))) static void add(char text[4096],
+                                                      const char *fmt, ...)
+{
+    size_t n = strlen(text);
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text + n, 4096 - n, fmt, ap);
+    va_end(ap);
+}
+
+/* ------------------------------------------------------------- the puppet --
+ */
+
+static void *puppet_open(const sio_cluster_host *of, const void *config,
+                         char *why, size_t why_size)
+{
+    (void)config, (void)why, (void)why_size;
+    host = of;
+    return &token;
+}
+
+static void puppet_close(void *self)
+{
+    (void)self;
+}
+
+static int add_namespace(void *self, sio_str nsp)
+{
+    (void)self;
+    add(told, "+%.*s;", (int)nsp.n, nsp.p);
+    return SIO_OK;
+}
+
+static void remove_namespace(void *self, sio_str nsp)
+{
+    (void)self;
+    add(told, "-%.*s;", (int)nsp.n, nsp.p);
+}
+
+/* Ids are random: they are not shown. */
+static void room_changed(void *self, sio_str nsp, sio_str room, bool is_id,
+                         bool exists)
+{
+    (void)self;
+    add(told, "%s %.*s %.*s%s;", exists ? "room" : "no room", (int)nsp.n, nsp.p,
+        room.n == 20 ? 2 : (int)room.n, room.n == 20 ? "id" : room.p,
+        is_id ? "!" : "");
+}
+
+static int send_nothing(void *self, const sio_cluster_request *request)
+{
+    (void)self, (void)request;
+    return SIO_E_STATE;
+}
+
+static void forget(void *self, void *user)
+{
+    (void)self, (void)user;
+}
+
+static void get_stats(void *self, sio_cluster_stats *out)
+{
+    (void)self, (void)out;
+}
+
+static const sio_cluster_ops puppet_ops = {
+    .size = sizeof puppet_ops,
+    .name = "puppet",
+    .open = puppet_open,
+    .close = puppet_close,
+    .add_namespace = add_namespace,
+    .remove_namespace = remove_namespace,
+    .room_changed = room_changed,
+    .send = send_nothing,
+    .forget = forget,
+    .get_stats = get_stats,
+};
+
+/* ---------------------------------------------------------------- answers --
+ */
+
+static void on_client_count(void *user, size_t count)
+{
+    (void)user;
+    add(seen, "count %zu;", count);
+}
+
+static void on_ack(void *user, const sio_value *value)
+{
+    (void)user, (void)value;
+    add(seen, "ack;");
+}
+
+static void on_sockets(void *user, const sio_cluster_socket *sockets,
+                       size_t count)
+{
+    (void)user, (void)sockets;
+    add(seen, "sockets %zu;", count);
+}
+
+static void on_complete(void *user, int status)
+{
+    (void)user;
+    add(seen, "complete %d;", status);
+}
+
+static const sio_cluster_answers answers = {
+    .on_client_count = on_client_count,
+    .on_ack = on_ack,
+    .on_sockets = on_sockets,
+    .on_complete = on_complete,
+};
+
+static sio_cluster_request request_of(sio_cluster_type type)
+{
+    return (sio_cluster_request){ .type = type,
+                                  .nsp = STR("/"),
+                                  .event = STR("q"),
+                                  .timeout_ms = 5000,
+                                  .answers = &answers,
+                                  .user = &token };
+}
+
+static void begin(size_t loops)
+{
+    sio_options o;
+
+    told[0] = seen[0] = 0;
+    sio_options_init(&o);
+    o.cluster = &puppet_ops;
+    o.cleanup_empty_child_namespaces = true;
+    CHECK(shards_open(&s, loops, &o), "no server");
+}
+
+static void end(void)
+{
+    shards_close(&s);
+}
+
+/* ------------------------------------------------------------- forgetting --
+ */
+
+static void test_forget(void)
+{
+    static const sio_cluster_type types[] = { SIO_CLUSTER_BROADCAST,
+                                              SIO_CLUSTER_FETCH_SOCKETS,
+                                              SIO_CLUSTER_SERVER_SIDE_EMIT };
+
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        const sio_cluster_request q = request_of(types[i]);
+
+        T_CASE("a request that is forgotten before anything has come of it");
+        begin(2);
+        fds[0] = shards_client(&s, 0);
+        fds[1] = shards_client(&s, 1);
+        CHECK(host->execute(host->self, &q) == SIO_OK, "refused");
+        host->forget(host->self, &token);
+        shards_turn(&s);
+        CHECK_MATCH(seen, "");
+        CHECK(list_empty(&s.world.server->hub.shards->questions), "a question");
+        CHECK(list_empty(&s.world.server->hub.shards->fetches), "a fetch");
+        for (size_t k = 0; k < 2; k++)
+            CHECK_MATCH(world_frames(&s.world, fds[k]),
+                        i == 0 ? "T:420[\"q\"]|" : "");
+        end();
+    }
+}
+
+int main(void)
+{
+    test_forget();
+    return t_done();
+}
