@@ -27,13 +27,41 @@ struct room_news {
 
 /* ------------------------------------------------------------ namespaces -- */
 
+static void leave_cluster(sio_namespace *nsp)
+{
+    struct so_cluster *c = nsp->hub->cluster;
+
+    map_remove(&c->namespaces, &nsp->cluster_node);
+    nsp->in_cluster = false;
+    if (c->adapter)
+        c->ops->remove_namespace(c->adapter, map_key(&nsp->node));
+}
+
+/* One of the same name may be closed but not told of yet: it goes first. */
+static int add_namespace(struct so_cluster *c, sio_namespace *nsp)
+{
+    const sio_str name = map_key(&nsp->node);
+    struct map_node *before = map_find(&c->namespaces, name);
+    int r;
+
+    if (before)
+        leave_cluster(container_of(before, sio_namespace, cluster_node));
+    r = map_add(&c->namespaces, &nsp->cluster_node, name);
+    if (r < 0)
+        return r;
+    r = c->ops->add_namespace(c->adapter, name);
+    if (r < 0)
+        map_remove(&c->namespaces, &nsp->cluster_node);
+    return r;
+}
+
 static void join_cluster(sio_namespace *nsp)
 {
     struct so_cluster *c = nsp->hub->cluster;
 
     if (!c->adapter || nsp->in_cluster || nsp->kind == SO_CLOSED)
         return;
-    if (c->ops->add_namespace(c->adapter, map_key(&nsp->node)) == SIO_OK)
+    if (add_namespace(c, nsp) == SIO_OK)
         nsp->in_cluster = true;
     else
         so_log(c->hub, SIO_LOG_ERROR, "%s: other servers do not reach it: %s",
@@ -59,11 +87,8 @@ void so_cluster_opened(sio_namespace *nsp)
 
 void so_cluster_closed(sio_namespace *nsp)
 {
-    struct so_cluster *c = nsp->hub->cluster;
-
-    if (c && c->adapter && nsp->in_cluster)
-        c->ops->remove_namespace(c->adapter, map_key(&nsp->node));
-    nsp->in_cluster = false;
+    if (nsp->in_cluster)
+        leave_cluster(nsp);
 }
 
 /* --------------------------------------------------------------- sending -- */
@@ -313,6 +338,7 @@ int so_cluster_init(struct so_hub *hub, const sio_cluster_ops *ops,
     list_init(&c->keepings);
     list_init(&c->comebacks);
     map_init(&c->foreign, hub->seed);
+    map_init(&c->namespaces, hub->seed);
     hub->cluster = c;
     return SIO_OK;
 }
@@ -350,11 +376,9 @@ void so_cluster_close(struct so_hub *hub)
     so_foreign_end(c);
     so_keepings_end(c);
     so_comebacks_end(c);
-    so_lock(hub);
-    for (struct map_node *it = map_first(&hub->namespaces); it;
-         it = map_next(&hub->namespaces, it))
-        container_of(it, sio_namespace, node)->in_cluster = false;
-    so_unlock(hub);
+    while (map_first(&c->namespaces))
+        leave_cluster(container_of(map_first(&c->namespaces), sio_namespace,
+                                   cluster_node));
 }
 
 void so_cluster_stats(const struct so_hub *hub, sio_cluster_stats *out)

@@ -25,6 +25,7 @@ struct so_cluster {
     const void *config;
     void *adapter; /* NULL: it is closed */
     sio_cluster_host host;
+    struct map namespaces;           /* that the adapter knows of */
     struct list inquiries;           /* of inquiry.c */
     struct list keepings, comebacks; /* of recovery_abroad.c */
     struct map foreign; /* of execute.c: questions of others, by their user */

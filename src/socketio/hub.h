@@ -191,6 +191,7 @@ struct sio_namespace {
         on_unhandled, on_room, on_any, on_any_outgoing, on_error, middlewares,
         event_middlewares;
     struct net_mail cluster_mail; /* it is opened; see cluster.c */
+    struct map_node cluster_node; /* in cluster->namespaces, while: */
     bool in_cluster;              /* the adapter knows it; of the main loop */
     struct map cluster_rooms;     /* of the main loop */
     _Atomic(struct so_named *) on_server; /* server_event.c */

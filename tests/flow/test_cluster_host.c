@@ -189,8 +189,54 @@ static void test_forget(void)
     }
 }
 
+/* ------------------------------------------------------ namespaces, rooms --
+ */
+
+static void join_lobby(sio_socket *socket, void *user)
+{
+    (void)user;
+    sio_join(socket, "lobby");
+}
+
+static void test_comes_again(void)
+{
+    static const char again[] = "\x81\x87\0\0\0\0"
+                                "41/dyn,"
+                                "\x81\x87\0\0\0\0"
+                                "40/dyn,";
+
+    T_CASE("a dynamic namespace goes and comes again within one turn");
+    begin(1);
+    sio_on_connection(sio_of_regex(s.world.server, "^/dyn$"), join_lobby, NULL);
+    fds[0] = shards_client(&s, 0);
+    world_send_text(&s.world, fds[0], "40/dyn,");
+    shards_turn(&s);
+    told[0] = 0;
+    world_write(&s.world, fds[0], again, sizeof again - 1);
+    shards_turn(&s);
+    CHECK_MATCH(told, "no room /dyn id;no room /dyn lobby;-/dyn;+/dyn;"
+                      "room /dyn id!;room /dyn lobby;");
+    end();
+}
+
+static void test_own_rooms(size_t loops)
+{
+    T_CASE("the adapter hears of the end of a socket's own room");
+    begin(loops);
+    told[0] = 0;
+    fds[0] = shards_client(&s, loops - 1);
+    shards_turn(&s);
+    CHECK_MATCH(told, "room / id!;");
+    world_hang_up(&s.world, fds[0]);
+    shards_turn(&s);
+    CHECK_MATCH(told, "room / id!;no room / id;");
+    end();
+}
+
 int main(void)
 {
     test_forget();
+    test_comes_again();
+    test_own_rooms(1);
     return t_done();
 }
