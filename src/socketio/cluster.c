@@ -191,17 +191,18 @@ static void room_begins(sio_namespace *nsp, sio_str room)
         tell_room(nsp, room, false, true);
 }
 
+/* One that is not kept is a socket's own. */
 static void room_ends(sio_namespace *nsp, sio_str room)
 {
     struct map_node *node = map_find(&nsp->cluster_rooms, room);
-    struct cluster_room *r;
+    struct cluster_room *r =
+        node ? container_of(node, struct cluster_room, node) : NULL;
 
-    if (!node)
-        return;
-    r = container_of(node, struct cluster_room, node);
-    if (--r->loops > 0)
+    if (r && --r->loops > 0)
         return;
     tell_room(nsp, room, false, false);
+    if (!r)
+        return;
     map_remove(&nsp->cluster_rooms, &r->node);
     free(r);
 }

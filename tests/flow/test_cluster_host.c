@@ -238,5 +238,6 @@ int main(void)
     test_forget();
     test_comes_again();
     test_own_rooms(1);
+    test_own_rooms(2);
     return t_done();
 }
