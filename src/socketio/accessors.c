@@ -109,14 +109,13 @@ const sio_certificate *sio_request_certificate(const sio_socket *socket)
 const char *sio_address(const sio_socket *socket)
 {
     /* A cache: the caller's view of the socket does not change. */
-    sio_socket *cache = (sio_socket *)(uintptr_t)socket;
+    struct so_few *few = so_few_of((sio_socket *)(uintptr_t)socket);
 
-    if (!socket->address && socket->client) {
-        cache->address = malloc(NET_ADDRESS_TEXT);
-        if (socket->address)
-            eng_peer_text(socket->client->session, cache->address);
-    }
-    return socket->address ? socket->address : "";
+    if (!few)
+        return "";
+    if (!few->address[0] && socket->client)
+        eng_peer_text(socket->client->session, few->address);
+    return few->address;
 }
 
 size_t sio_buffered(const sio_socket *socket)
@@ -177,25 +176,27 @@ const char *sio_disconnect_description(const sio_socket *socket)
 int sio_set_data_json(sio_socket *socket, const char *text, size_t n)
 {
     uint32_t depth = socket->part->nsp->hub->options.limits.max_depth;
+    struct so_few *few;
     struct so_text *copy;
 
     if (n > SIO_DATA_MAX)
         return SIO_E_LIMIT;
     if (!json_valid((sio_str){ text, n }, depth))
         return SIO_E_INVAL;
-    copy = malloc(sizeof *copy + n);
+    few = so_few_of(socket);
+    copy = few ? malloc(sizeof *copy + n) : NULL;
     if (!copy)
         return SIO_E_NOMEM;
     copy->n = n;
     memcpy(copy->p, text, n);
-    free(socket->data_json);
-    socket->data_json = copy;
+    free(few->data_json);
+    few->data_json = copy;
     return SIO_OK;
 }
 
 sio_str sio_data_json(const sio_socket *socket)
 {
-    const struct so_text *text = socket->data_json;
+    const struct so_text *text = socket->few ? socket->few->data_json : NULL;
 
     return text ? (sio_str){ text->p, text->n } : STR("{}");
 }

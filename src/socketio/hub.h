@@ -223,20 +223,25 @@ struct sio_socket {
     };
     struct so_client *client; /* NULL once the socket is gone */
     struct so_part *part;
-    void *slot;       /* the adapter's */
-    struct list acks; /* struct so_ack: answers that are waited for */
-    char *address;    /* made when asked for */
+    void *slot;         /* the adapter's */
+    struct so_few *few; /* NULL: it has none of that */
     void *data;
     void (*free_data)(void *data);
-    struct so_text *data_json; /* NULL: {} */
-    struct so_resume *resume;  /* NULL: recovery is off, or not for it */
-    uint64_t issued_ms;        /* wall clock, ms since the epoch */
+    struct so_resume *resume; /* NULL: recovery is off, or not for it */
+    uint64_t issued_ms;       /* wall clock, ms since the epoch */
     uint32_t id_len;
     uint16_t waiting; /* its events that middlewares decide about */
     uint8_t state;    /* enum so_socket_state */
     bool leaving;     /* on the way out: so_socket_leave() runs or ran */
     bool v2;          /* its client speaks Socket.IO 2: see client2.h */
-    char id[];        /* NUL, auth */
+    char id[];        /* NUL, auth; the block ends there */
+};
+
+/* What few sockets have, or only some programs ask for. */
+struct so_few {
+    struct list acks;          /* struct so_ack: answers that are waited for */
+    struct so_text *data_json; /* NULL: {} */
+    char address[NET_ADDRESS_TEXT]; /* "": nobody has asked for it */
 };
 
 /* A text with its length, in one block. */
@@ -676,6 +681,9 @@ static inline bool so_drops(struct so_shard *shard,
     SO_COUNT(shard->volatile_dropped, 1);
     return true;
 }
+
+/* It is made when there is none; NULL: out of memory. */
+struct so_few *so_few_of(sio_socket *socket);
 
 /* --- reason.c --- */
 void so_count_left(struct so_shard *shard, const char *reason);

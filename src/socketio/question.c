@@ -51,7 +51,8 @@ void so_branch_forget(struct so_branch *b)
 
 int so_ask_one(struct so_branch *b, sio_socket *socket, int64_t id)
 {
-    struct so_ack *ack = malloc(sizeof *ack);
+    struct so_few *few = so_few_of(socket);
+    struct so_ack *ack = few ? malloc(sizeof *ack) : NULL;
 
     if (!ack)
         return SIO_E_NOMEM;
@@ -61,7 +62,7 @@ int so_ask_one(struct so_branch *b, sio_socket *socket, int64_t id)
         return SIO_E_NOMEM;
     }
     ack->branch = b;
-    list_append(&socket->acks, &ack->in_socket);
+    list_append(&few->acks, &ack->in_socket);
     list_append(&b->acks, &ack->in_branch);
     SO_COUNT(b->shard->ack_count, 1);
     return SIO_OK;
@@ -314,9 +315,11 @@ void so_ack_received(sio_socket *socket, struct sio_event *answer)
  * the others may still answer; this one counts as late, as in Node. */
 void so_acks_abandon(sio_socket *socket)
 {
-    while (!list_empty(&socket->acks)) {
+    struct so_few *few = socket->few;
+
+    while (few && !list_empty(&few->acks)) {
         struct so_ack *ack =
-            container_of(socket->acks.next, struct so_ack, in_socket);
+            container_of(few->acks.next, struct so_ack, in_socket);
         struct so_branch *b = ack->branch;
 
         if (b->question->many)

@@ -314,7 +314,7 @@ static struct so_session *session_new(sio_socket *socket)
     struct so_session *s;
     size_t bytes;
 
-    data.n = socket->data_json ? data.n : 0; /* {} */
+    data.n = socket->few && socket->few->data_json ? data.n : 0; /* {} */
     sio_each_room(socket, add_room, &rooms);
     bytes = sizeof *s + data.n + rooms.len;
     s = calloc(1, bytes);

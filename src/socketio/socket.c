@@ -20,8 +20,9 @@ static void socket_free(sio_socket *socket)
 {
     if (socket->free_data)
         socket->free_data(socket->data);
-    free(socket->address);
-    free(socket->data_json);
+    if (socket->few)
+        free(socket->few->data_json);
+    free(socket->few);
     so_resume_free(socket);
     so_namespace_unref(socket->part->nsp);
     free(socket);
@@ -33,6 +34,16 @@ uint64_t so_wall_clock_ms(void)
 
     clock_gettime(CLOCK_REALTIME, &ts);
     return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+struct so_few *so_few_of(sio_socket *socket)
+{
+    if (socket->few)
+        return socket->few;
+    socket->few = calloc(1, sizeof *socket->few);
+    if (socket->few)
+        list_init(&socket->few->acks);
+    return socket->few;
 }
 
 static int make_id(sio_socket *socket)
@@ -71,7 +82,6 @@ sio_socket *so_socket_new(struct so_client *client, sio_namespace *nsp,
     socket->client = client;
     socket->part = so_part_of(so_namespace_ref(nsp), client->shard);
     socket->issued_ms = so_wall_clock_ms();
-    list_init(&socket->acks);
     list_init(&socket->node);
     if (make_id(socket) < 0 || so_resume_begin(socket) < 0) {
         so_namespace_leave(nsp);
