@@ -40,7 +40,7 @@ endif
 ifeq ($(REDIS),1)
 DEFS    += -DSIO_WITH_REDIS
 HIREDIS := -lhiredis
-REDIS_SERVERS := redis
+REDIS_SERVERS := redis emitter
 NO_REDIS := src/adapter/without_redis.c
 else
 NO_REDIS := src/adapter/redis% tests/unit/test_redis% tests/flow/test_redis% \
@@ -176,6 +176,11 @@ $(OUT)/servers/e2e: $(call obj,$(wildcard tests/e2e/server*.c) \
 
 # It is inside the library, so this is linked with its objects.
 $(OUT)/servers/redis: $(call obj,tests/e2e/redis_client.c $(PROTO) $(CORE))
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(OUT)/servers/emitter: $(OUT)/obj/tests/cluster/emitter.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(LIBS)

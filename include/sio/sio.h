@@ -10,7 +10,7 @@
  *   namespace.h  dynamic namespaces                sockets.h many at once
  *   handshake.h  what a socket came with           parser.h  JSON, MessagePack
  *   recovery.h   clients that come back          redis.h   several servers
- *   adapter.h    adapters of one's own
+ *   adapter.h    adapters of one's own       emitter.h emitting from outside
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,6 +19,7 @@
 
 #include <sio/adapter.h>
 #include <sio/emit.h>
+#include <sio/emitter.h>
 #include <sio/engine.h>
 #include <sio/event.h>
 #include <sio/handshake.h>

@@ -99,63 +99,6 @@ static void get_stats(void *self, sio_cluster_stats *out)
     out->disconnects = s.failures;
 }
 
-/* --------------------------------------------------------------- options -- */
-
-/* Defaults, overlaid with the fields that the caller was built with. */
-static void read_options(sio_redis_options *out, const sio_redis_options *given)
-{
-    sio_redis_options_init(out);
-    if (given)
-        memcpy(out, given,
-               given->size < sizeof *out ? given->size : sizeof *out);
-    out->size = sizeof *out;
-}
-
-static const char *problem_of_streams(const sio_redis_options *o)
-{
-    if (!o->stream_name || !o->session_key_prefix)
-        return "stream_name, session_key_prefix: are needed";
-    if (o->stream_count < 1 || o->stream_count > REDIS_STREAMS_MAX)
-        return "stream_count: has to be 1 to 256";
-    if (!o->max_len || !o->read_count || !o->block_time_ms)
-        return "max_len, read_count, block_time_ms: have to be at least 1";
-    return NULL;
-}
-
-static const char *problem_of(const sio_redis_options *o)
-{
-    if (o->adapter < SIO_REDIS_CLASSIC || o->adapter > SIO_REDIS_STREAMS)
-        return "adapter: no such value";
-    if (o->subscription_mode < SIO_REDIS_DYNAMIC ||
-        o->subscription_mode > SIO_REDIS_DYNAMIC_PRIVATE)
-        return "subscription_mode: no such value";
-    if (!o->prefix)
-        return "prefix: is needed";
-    if (!o->requests_timeout_ms)
-        return "requests_timeout_ms: has to be at least 1";
-    return o->adapter == SIO_REDIS_STREAMS ? problem_of_streams(o) : NULL;
-}
-
-static void client_options(const sio_redis_options *o,
-                           struct redis_options *out)
-{
-    redis_options_init(out);
-    out->url = o->url;
-    out->user = o->user;
-    out->password = o->password;
-    out->db = o->db;
-    out->cluster = o->cluster;
-    out->tls_ca = o->tls_ca;
-    out->tls_certificate = o->tls_certificate;
-    out->tls_key = o->tls_key;
-    out->tls_key_password = o->tls_key_password;
-    out->tls_insecure = o->tls_insecure;
-    out->connect_timeout_ms = o->connect_timeout_ms;
-    out->command_timeout_ms = o->command_timeout_ms;
-    out->max_queued = o->max_queued;
-    out->max_reply = o->max_reply;
-}
-
 /* ---------------------------------------------------- beginning and end -- */
 
 /* The loop is there. */
@@ -171,7 +114,7 @@ static int open_node(struct adapter *a, char *why, size_t why_size)
         return r;
     }
     snprintf(why, why_size, "out of memory");
-    client_options(&a->options, &client);
+    redis_settings_client(&a->options, &client);
     r = redis_open(&a->loop, &client, &redis_ops, a, &a->redis, why, why_size);
     if (r < 0)
         return r;
@@ -198,8 +141,8 @@ static void *adapter_open(const sio_cluster_host *host, const void *config,
         return NULL;
     a->host = host;
     a->state = REDIS_CONNECTING;
-    read_options(&a->options, config);
-    problem = problem_of(&a->options);
+    redis_settings_read(&a->options, config);
+    problem = redis_settings_problem(&a->options);
     if (problem)
         snprintf(why, why_size, "%s", problem);
     if (problem || net_loop_init(&a->loop, &on_base) < 0)
@@ -300,7 +243,7 @@ static bool adapter_recovers(const void *config)
 {
     sio_redis_options options;
 
-    read_options(&options, config);
+    redis_settings_read(&options, config);
     return options.adapter == SIO_REDIS_STREAMS;
 }
 

@@ -53,6 +53,20 @@ struct redis_place {
     struct redis_ear ears[REDIS_EARS];
 };
 
+/* --- redis_settings.c --- */
+
+/* Defaults, overlaid with the fields that the caller was built with. */
+void redis_settings_read(sio_redis_options *out,
+                         const sio_redis_options *given);
+/* Why that cannot be had, or NULL. What concerns connections is
+ * redis_open()'s to say. */
+const char *redis_settings_problem(const sio_redis_options *o);
+/* How to connect. */
+void redis_settings_client(const sio_redis_options *o,
+                           struct redis_options *out);
+
+/* --- */
+
 void redis_transport_init(struct redis_transport *t,
                           const sio_redis_options *options,
                           struct cl_node *node, struct redis *redis);

@@ -19,6 +19,7 @@ differences=$(
         fields tls sio_tls_options
         fields websocket sio_websocket_options
         fields redis sio_redis_options
+        fields emitter sio_emitter_options
         sed -n 's/^| `\([a-z0-9_]*\)` |.*/-\1/p' docs/OPTIONS.md
     } | awk '
     { name = $0; rows = sub(/^-/, "", name); n[name] += rows ? -1 : 1 }
