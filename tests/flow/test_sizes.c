@@ -33,7 +33,7 @@ int main(void)
         SIZE(struct eng_session, 104), /* and its id */
         SIZE(struct eng_polling, 152),
         SIZE(struct so_client, 80),
-        SIZE(sio_socket, 96), /* and its id */
+        SIZE(sio_socket, 104), /* and its id */
         SIZE(struct map_node, 16), /* within session, member, link, room */
     };
     /* clang-format on */
