@@ -226,9 +226,9 @@ typedef struct sio_cluster_host {
      * node. Of a BROADCAST: on_client_count() once, on_complete(), and the
      * acknowledgements, of which some may come before.
      *
-     * Returns SIO_OK; SIO_E_STATE: there is no such namespace here;
-     * SIO_E_RESERVED, SIO_E_INVAL: not an event or value that may be sent;
-     * SIO_E_LIMIT; SIO_E_NOMEM. Unless it is SIO_OK, no answers come.
+     * Returns SIO_OK; SIO_E_STATE: there is no such namespace here, or the
+     * server stops; SIO_E_RESERVED, SIO_E_INVAL: not an event or value that may
+     * be sent; SIO_E_LIMIT; SIO_E_NOMEM. Unless it is SIO_OK, no answers come.
      */
     int (*execute)(void *self, const sio_cluster_request *request);
 

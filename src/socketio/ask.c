@@ -72,13 +72,6 @@ static int ask_here(struct so_question *q, struct so_part *part,
     return r;
 }
 
-/* Another server has forgotten what it has asked: it is an event still. */
-static void deliver_only(struct so_part *part, const struct so_request *request)
-{
-    if (!part->shard->engine.shut && so_tell_those(part, request) == SIO_OK)
-        (void)so_write_to_those(part, request);
-}
-
 /* The same for another thread, which has been told that it was asked. */
 static void begin_here(struct so_part *part, const struct so_request *request)
 {
@@ -86,10 +79,6 @@ static void begin_here(struct so_part *part, const struct so_request *request)
     bool mine = !request->socket || request->socket->part == part;
     int r = SIO_E_STATE;
 
-    if (q->over) {
-        deliver_only(part, request);
-        return;
-    }
     so_question_begin(q);
     if (!part->shard->engine.shut)
         r = mine ? so_tell_those(part, request) : SIO_OK;
@@ -99,8 +88,6 @@ static void begin_here(struct so_part *part, const struct so_request *request)
         r = SIO_E_STATE; /* it is gone */
     if (!q->over && r < 0)
         so_question_done(q, r);
-    else if (!q->over && q->answers)
-        so_question_tell_count(q);
 }
 
 /* With a packet to be shared. */
@@ -220,20 +207,64 @@ int sio_emit_ack_values(sio_target target, sio_reply_fn on_reply, void *user,
 
 /* ----------------------------------------------------- of other servers -- */
 
+/* Whoever asks hears nothing within its call. */
+static void tell_count(struct so_part *part, const struct so_request *request)
+{
+    struct so_question *q = so_question_of(request->asker);
+
+    (void)part;
+    if (!q->over)
+        so_question_tell_count(q);
+}
+
+/* At once, as what that server emits before and behind it. */
+static int ask_for_server(struct so_question *q, struct so_request *request)
+{
+    struct so_part *part = so_part_of(request->nsp, q->asker.home);
+    struct so_posted *posted;
+    int r;
+
+    request->asker = &q->asker;
+    request->on_outcome = on_outcome;
+    request->begin = tell_count;
+    r = so_prepare(request, NULL, &posted);
+    if (r < 0)
+        return r;
+    q->loops = so_posted_count(posted);
+    r = so_tell_those(part, request);
+    if (r == SIO_OK) {
+        so_question_begin(q);
+        r = ask_here(q, part, request);
+    }
+    if (r == SIO_OK)
+        so_post(posted);
+    else
+        so_drop(posted);
+    return r;
+}
+
 int so_ask_foreign(struct so_request *request, struct sp_message *m,
                    const sio_cluster_answers *answers, sio_reply_fn gone,
                    void *user, struct so_question **question)
 {
     struct so_hub *hub = request->nsp->hub;
-    struct so_question *q = so_question_new(hub->shards, true, gone, user);
+    struct so_question *q;
     int r;
 
+    if (hub->shards->engine.shut)
+        return SIO_E_STATE;
+    q = so_question_new(hub->shards, true, gone, user);
     if (!q)
         return SIO_E_NOMEM;
     q->answers = answers;
     request->deed = SO_ASK;
     request->id = m->id = atomic_fetch_add(&request->nsp->next_ack_id, 1);
-    r = ask_shared(q, request, m, NULL);
+    r = so_make_packet(hub, m, &request->packet);
+    if (r == SIO_OK) {
+        request->message = so_has_outgoing(request->nsp) ? m : NULL;
+        r = ask_for_server(q, request);
+        eng_packet_unref(request->packet);
+    }
     if (r < 0)
         so_question_end(q);
     else

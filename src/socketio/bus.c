@@ -408,6 +408,17 @@ int so_prepare(const struct so_request *request, const struct so_shard *here,
     return SIO_OK;
 }
 
+/* Abroad from the main loop at once, behind what was sent without a letter. */
+static void send_letter(struct so_letter *letter)
+{
+    struct net_loop *loop = letter->part->shard->loop;
+
+    if (letter->abroad && net_loop_is_current(loop))
+        go_abroad(letter);
+    else
+        net_post(loop, &letter->mail);
+}
+
 void so_post(struct so_posted *p)
 {
     const size_t count = p ? p->letter_count : 0;
@@ -420,7 +431,7 @@ void so_post(struct so_posted *p)
     }
     atomic_store_explicit(&p->refs, (unsigned)count, memory_order_relaxed);
     for (size_t i = 0; i < count; i++) /* p is gone behind the last */
-        net_post(p->letters[i].part->shard->loop, &p->letters[i].mail);
+        send_letter(&p->letters[i]);
 }
 
 void so_drop(struct so_posted *posted)

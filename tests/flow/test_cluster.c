@@ -411,8 +411,25 @@ static void ask_nobody(sio_socket *socket)
                  NULL, "q");
 }
 
+static void ask_and_emit(sio_socket *socket)
+{
+    sio_emit(nsp_of(socket), "a");
+    ask(socket);
+    sio_emit(nsp_of(socket), "b");
+}
+
 static void test_asks(void)
 {
+    T_CASE("what is asked and what is emitted arrive in their order");
+    begin();
+    do_on(0, ask_and_emit);
+    CHECK_MATCH(got(), "0:T:42[\"a\"]|T:420[\"q\",7]|T:42[\"b\"]|;"
+                       "1:T:42[\"a\"]|T:420[\"q\",7]|T:42[\"b\"]|;"
+                       "2:T:42[\"a\"]|T:420[\"q\",7]|T:42[\"b\"]|;");
+    world_advance(&nodes[0].world, 1500);
+    turn();
+    end();
+
     T_CASE("clients of every server are asked, their answers gathered");
     begin();
     do_on(0, ask);
