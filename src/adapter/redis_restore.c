@@ -139,7 +139,7 @@ static int by_offset(const void *a, const void *b)
                        (x->stream->index < y->stream->index);
 }
 
-/* Sorted, each once, and no further than this node is. */
+/* Sorted, each once, behind the offset and no further than this node is. */
 static void settle(struct restore *r)
 {
     size_t kept = 0;
@@ -149,7 +149,8 @@ static void settle(struct restore *r)
     for (size_t i = 0; i < r->missed_count; i++) {
         const struct missed *it = &r->missed[i];
 
-        if (kept && by_offset(&r->missed[kept - 1], it) == 0)
+        if ((kept && by_offset(&r->missed[kept - 1], it) == 0) ||
+            pr_offset_compare(it->at, r->offset) <= 0)
             continue;
         if (it->own || pr_offset_compare(it->at, it->stream->at) <= 0)
             r->missed[kept++] = *it;

@@ -545,6 +545,21 @@ static void test_options(void)
     refused_with(&o, "not the url of a Redis server");
     o.max_queued = 0;
     refused_with(&o, "a limit of 0 bytes");
+    o.adapter = SIO_REDIS_STREAMS;
+    o.stream_count = 257;
+    refused_with(&o, "stream_count: has to be 1 to 256");
+    o.adapter = SIO_REDIS_STREAMS;
+    o.block_time_ms = 0;
+    refused_with(&o,
+                 "max_len, read_count, block_time_ms: have to be at least 1");
+    o.adapter = SIO_REDIS_STREAMS;
+    o.stream_name = NULL;
+    refused_with(&o, "stream_name, session_key_prefix: are needed");
+    T_CASE("adapter: of the three, that of streams recovers");
+    CHECK(!sio_redis_adapter()->recovers(&o), "classic");
+    o.adapter = SIO_REDIS_STREAMS;
+    CHECK(sio_redis_adapter()->recovers(&o), "streams");
+    CHECK(!sio_redis_adapter()->recovers(NULL), "the default");
     event_base_free(host.event_base);
 }
 
