@@ -181,6 +181,8 @@ export class Redis {
 
 // TCP on a free port of 127.0.0.1 in front of a Redis; one for each node, so
 // that each can be cut off alone, and is known in MONITOR by its connections.
+const MESSAGE = 40; // bytes that no mere acknowledgement of Redis has
+
 export class Relay {
   #pairs = new Set();
 
@@ -190,10 +192,21 @@ export class Relay {
     relay.refusing = false; // whether new connections are closed at once
     relay.connections = 0; // so many there have been
     relay.onCommand = null; // each command that passes: its words, as Buffers
+    relay.half = null; // { way, done }: see cutWithin()
     relay.listener = net.createServer((near) => relay.#accept(near));
-    await new Promise((resolve) => relay.listener.listen(0, "127.0.0.1", resolve));
+    await relay.listen(0);
     relay.port = relay.listener.address().port;
     return relay;
+  }
+
+  listen(port = this.port) {
+    return new Promise((resolve, reject) => this.listener.once("error", reject).listen(port, "127.0.0.1", resolve));
+  }
+
+  // As a server that has ended: who connects is refused, until listen().
+  deafen() {
+    this.listener.close();
+    this.cut();
   }
 
   #accept(near) {
@@ -210,9 +223,10 @@ export class Relay {
     for (const socket of [near, far]) socket.on("error", () => {}).on("close", end);
     near.on("data", (data) => {
       if (this.onCommand) pair.heard = this.#listen(pair.heard, data);
-      far.write(data);
+      if (!this.#cutsHere("up", data, far, end)) far.write(data);
     });
     far.on("data", (data) => {
+      if (this.#cutsHere("down", data, near, end)) return;
       if (data.length <= pair.budget) {
         pair.budget -= data.length;
         return near.write(data);
@@ -235,9 +249,11 @@ export class Relay {
   }
 
   // Every connection is gone, as when a cable is pulled and a reset comes back.
+  // (One that is being ended already: a reset then keeps Node 20 from exiting.)
   cut() {
     for (const { near, far } of this.#pairs) {
-      near.resetAndDestroy();
+      if (near.writableEnded) near.destroy();
+      else near.resetAndDestroy();
       far.destroy();
     }
   }
@@ -245,6 +261,25 @@ export class Relay {
   // Each connection is gone after so many more bytes from Redis.
   cutAfter(bytes) {
     for (const pair of this.#pairs) pair.budget = bytes;
+  }
+
+  // The next message from Redis ("down") or command to it ("up") is cut in half,
+  // and its connection ends there. Gives how many bytes of it have passed.
+  cutWithin(way) {
+    return new Promise((done) => (this.half = { way, done }));
+  }
+
+  #cutsHere(way, data, onto, end) {
+    const { half } = this;
+    if (half?.way !== way || data.length < MESSAGE) return false;
+    this.half = null;
+    let bytes = data.length >> 1;
+    if (data[bytes] === 0x2a) bytes--; // "*" might begin the next one
+    onto.write(data.subarray(0, bytes), () => {
+      end();
+      half.done(bytes);
+    });
+    return true;
   }
 
   // Nothing passes until release(), and nobody is told.
