@@ -52,9 +52,10 @@ if [ $quick = no ]; then
         tests/cluster/*.test.mjs tests/browser/*.test.mjs; do
         [ ! -e "$test" ] || run "${test#tests/}" node --test-reporter=tap "$test"
     done
-    # Once more on several event loops, but for those of the Redis client.
+    # Once more on several event loops, but for those of the Redis client and of
+    # sio.
     for test in tests/e2e/*.test.mjs; do
-        case $test in tests/e2e/redis*) continue ;; esac
+        case $test in tests/e2e/redis* | tests/e2e/bench*) continue ;; esac
         run "4-loops/${test#tests/e2e/}" \
             env SIO_LOOPS=4 node --test-reporter=tap "$test"
     done
