@@ -221,7 +221,6 @@ static int say_rooms(struct cl_foreign *f, const sio_cluster_socket *sockets,
 static void do_by_sid(struct cl_foreign *f, const sio_cluster_socket *sockets,
                       size_t count)
 {
-    const sio_cluster_host *host = f->owner->host;
     struct pr_message m = { .type = f->type,
                             .rooms = { &f->sid, 1 },
                             .names = { &f->room, f->room.n > 0 },
@@ -236,7 +235,7 @@ static void do_by_sid(struct cl_foreign *f, const sio_cluster_socket *sockets,
         return;
     say(f, &done);
     cl_to_request(f->nsp, &m, &request);
-    (void)host->execute(host->self, &request);
+    (void)cl_execute(f->owner, &m, &request);
 }
 
 /* ------------------------------------------------------ what the host says --
@@ -354,7 +353,6 @@ static uint32_t open_for(const sio_cluster_request *request)
 static void execute_only(struct cl_nsp *nsp, const struct pr_message *m,
                          sio_cluster_request *request)
 {
-    const sio_cluster_host *host = nsp->node->host;
     struct pr_message none = { .type = PR_CLIENT_COUNT,
                                .request_id = m->request_id };
 
@@ -362,7 +360,7 @@ static void execute_only(struct cl_nsp *nsp, const struct pr_message *m,
         return;
     if (m->type == PR_BROADCAST && (m->uid.n || !nsp->node->ops->needs_asker))
         (void)cl_publish(nsp, &none, m->uid);
-    (void)host->execute(host->self, request);
+    (void)cl_execute(nsp->node, m, request);
 }
 
 void cl_answer(struct cl_nsp *nsp, const struct pr_message *m)
@@ -384,7 +382,7 @@ void cl_answer(struct cl_nsp *nsp, const struct pr_message *m)
     request.answers = &answers;
     request.user = f;
     f->refs++;
-    if (node->host->execute(node->host->self, &request) < 0 && !f->over) {
+    if (cl_execute(node, m, &request) < 0 && !f->over) {
         say_nothing(f);
         foreign_end(f);
     }

@@ -259,11 +259,10 @@ void cl_published(struct cl_node *node, int status)
 /* ------------------------------------------------------------- receiving -- */
 
 /* Whoever else writes to this Redis could fill the log. */
-void cl_refuse(struct cl_node *node, sio_str nsp, const char *why)
+static void refuse(struct cl_node *node, sio_str nsp, const char *why)
 {
     char line[320];
 
-    node->received++;
     node->refused++;
     node->unsaid++;
     if (node->warned_ms && node->loop->now_ms - node->warned_ms < CL_WARN_MS)
@@ -277,19 +276,34 @@ void cl_refuse(struct cl_node *node, sio_str nsp, const char *why)
     node->host->log(node->host->self, SIO_LOG_WARN, line);
 }
 
+void cl_refuse(struct cl_node *node, sio_str nsp, const char *why)
+{
+    node->received++;
+    refuse(node, nsp, why);
+}
+
 void cl_passed_over(struct cl_node *node)
 {
     node->received++;
     node->refused++;
 }
 
+int cl_execute(struct cl_node *node, const struct pr_message *m,
+               const sio_cluster_request *request)
+{
+    int r = node->host->execute(node->host->self, request);
+
+    if (r < 0 && r != SIO_E_STATE)
+        refuse(node, m->nsp, sio_strerror(r));
+    return r;
+}
+
 static void execute(struct cl_nsp *nsp, const struct pr_message *m)
 {
-    const sio_cluster_host *host = nsp->node->host;
     sio_cluster_request request;
 
     cl_to_request(nsp, m, &request);
-    (void)host->execute(host->self, &request);
+    (void)cl_execute(nsp->node, m, &request);
 }
 
 /* The namespace may be gone after what is called here. */

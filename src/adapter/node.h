@@ -180,6 +180,12 @@ void cl_to_message(const sio_cluster_request *request, struct pr_message *out);
 void cl_to_request(const struct cl_nsp *nsp, const struct pr_message *m,
                    sio_cluster_request *out);
 
+/* The host does what a message of another node says; the namespace may be gone
+ * then. What it refuses is counted and logged, but that the namespace or the
+ * server ends. As host->execute(). */
+int cl_execute(struct cl_node *node, const struct pr_message *m,
+               const sio_cluster_request *request);
+
 /* ask.c */
 int cl_ask(struct cl_nsp *nsp, const sio_cluster_request *request);
 void cl_take_answer(struct cl_nsp *nsp, const struct pr_message *m);

@@ -480,6 +480,21 @@ static void test_receiving(void)
           (int)stats().refused);
     end();
 
+    T_CASE("node: what the host refuses is counted, and the reason logged");
+    begin();
+    execute_result = SIO_E_INVAL;
+    receive(from_peer(PR_BROADCAST));
+    check_told("do broadcast 'ev'|log 'cluster: a message for / was refused: "
+               "invalid argument (1 so far)'|");
+    receive(question(PR_BROADCAST));
+    check_told("do broadcast 'ev' 5000ms?|CLIENT_COUNT#q 0>peer|forget|");
+    execute_result = SIO_E_STATE; /* it stops */
+    receive(from_peer(PR_BROADCAST));
+    check_told("do broadcast 'ev'|");
+    CHECK(stats().received == 3 && stats().refused == 2, "%d",
+          (int)stats().refused);
+    end();
+
     T_CASE("R35 R37: join, leave, disconnect, with a uid or without");
     begin();
     m = from_peer(PR_JOIN);
