@@ -341,12 +341,23 @@ static void dispatch(struct cl_nsp *nsp, const struct pr_message *m)
     }
 }
 
+/* A question is open for as long as its asker says, and its ids are kept. */
+static bool ids_fit(const struct pr_message *m)
+{
+    return m->uid.n <= CL_ID_MAX && m->request_id.n <= CL_ID_MAX &&
+           m->sid.n <= CL_ID_MAX;
+}
+
 void cl_receive(struct cl_nsp *nsp, const struct pr_message *m)
 {
     struct cl_node *node = nsp->node;
 
     if (str_eq(m->uid, cl_uid(node)))
         return;
+    if (!ids_fit(m)) {
+        cl_refuse(node, cl_nsp_name(nsp), "an id is too long");
+        return;
+    }
     if (m->nsp.n && !str_eq(m->nsp, cl_nsp_name(nsp))) {
         cl_refuse(node, cl_nsp_name(nsp), "it is another namespace's");
         return;

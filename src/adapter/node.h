@@ -25,6 +25,7 @@
 #include <sio/adapter.h>
 
 #define CL_UID_LEN 16        /* characters of a node's uid, of a request's id */
+#define CL_ID_MAX 255        /* bytes of an id of others: it may be kept */
 #define CL_PENDING_MAX 10000 /* questions of ours without all answers */
 #define CL_FOREIGN_MAX 10000 /* questions of others that are open */
 #define CL_ANSWER_MS 5000    /* for so long, when they do not say */

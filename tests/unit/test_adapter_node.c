@@ -495,6 +495,31 @@ static void test_receiving(void)
           (int)stats().refused);
     end();
 
+    T_CASE("node: ids that are too long to be kept are refused");
+    for (size_t i = 0; i < 4; i++) {
+        static char text[CL_ID_MAX + 1];
+        const sio_str id = { text, CL_ID_MAX + (i > 0) };
+
+        begin();
+        memset(text, 'x', sizeof text);
+        m = question(i == 3 ? PR_LEAVE : PR_BROADCAST);
+        if (i < 2)
+            m.request_id = id;
+        else if (i == 2)
+            m.uid = id;
+        else
+            m.sid = id;
+        receive(m);
+        if (i == 0)
+            CHECK(strncmp(told, "do broadcast", 12) == 0, "%s", told);
+        else
+            CHECK(strncmp(told, "log ", 4) == 0 &&
+                      strstr(told, "an id is too long"),
+                  "%s", told);
+        CHECK(stats().refused == (i > 0), "%d", (int)stats().refused);
+        end();
+    }
+
     T_CASE("R35 R37: join, leave, disconnect, with a uid or without");
     begin();
     m = from_peer(PR_JOIN);
