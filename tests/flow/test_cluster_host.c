@@ -45,6 +45,7 @@ static void *puppet_open(const sio_cluster_host *of, const void *config,
 static void puppet_close(void *self)
 {
     (void)self;
+    add(told, "closed;");
 }
 
 static int add_namespace(void *self, sio_str nsp)
@@ -233,11 +234,52 @@ static void test_own_rooms(size_t loops)
     end();
 }
 
+static void test_listens_again(size_t loops)
+{
+    sio_cluster_request q = request_of(SIO_CLUSTER_BROADCAST);
+
+    T_CASE("a server that stops and listens again is in the cluster again");
+    begin(loops);
+    sio_on_connection(sio_of_regex(s.world.server, "^/dyn$"), join_lobby, NULL);
+    CHECK(sio_listen(s.world.server, "127.0.0.1:0", NULL) == SIO_OK, "listen");
+    for (int round = 0; round < 2; round++) {
+        seen[0] = 0;
+        fds[0] = shards_client(&s, loops - 1);
+        world_send_text(&s.world, fds[0], "40/dyn,");
+        shards_turn(&s);
+        CHECK(strstr(told, "+/;") && strstr(told, "+/dyn;"), "%s", told);
+        CHECK(strstr(told, "room /dyn lobby;"), "%s", told);
+        CHECK(host->execute(host->self, &q) == SIO_OK, "refused");
+        shards_turn(&s);
+        CHECK_MATCH(seen, "count 1;complete 0;");
+        told[0] = 0;
+        sio_stop(s.world.server);
+        shards_turn(&s);
+        world_hang_up(&s.world, fds[0]);
+        for (int i = 0; i < 3; i++) {
+            world_advance(&s.world, 20);
+            shards_turn(&s);
+        }
+        CHECK(s.world.server->stopped, "not stopped");
+        CHECK(strstr(told, "no room /dyn lobby;"), "%s", told);
+        CHECK(strstr(told, "closed;"), "%s", told);
+        CHECK(map_count(&s.world.server->hub.cluster->namespaces) == 0, "left");
+        CHECK(map_count(&s.world.server->hub.cluster->foreign) == 0, "open");
+        told[0] = 0;
+        CHECK(sio_listen(s.world.server, "127.0.0.1:0", NULL) == SIO_OK,
+              "again");
+        shards_turn(&s);
+    }
+    end();
+}
+
 int main(void)
 {
     test_forget();
     test_comes_again();
     test_own_rooms(1);
     test_own_rooms(2);
+    test_listens_again(1);
+    test_listens_again(2);
     return t_done();
 }
