@@ -53,11 +53,13 @@ static struct so_foreign *foreign_new(struct so_cluster *c,
     return f;
 }
 
-static void complete(struct so_foreign *f, int status)
+void so_foreign_complete(struct so_foreign *f, int status)
 {
     if (f->completed)
         return;
     f->completed = true;
+    if (f->telling) /* whoever has asked may ask again within */
+        so_foreign_unlink(f);
     f->answers->on_complete(f->user, status);
 }
 
@@ -77,7 +79,7 @@ static void on_ack(void *user, const sio_value *value)
 
 static void on_complete(void *user, int status)
 {
-    complete(user, status);
+    so_foreign_complete(user, status);
 }
 
 static const sio_cluster_answers of_question = {
@@ -93,7 +95,7 @@ static void on_question_gone(int error, sio_event *answers, void *user)
 
     (void)answers;
     so_foreign_unlink(f);
-    complete(f, error);
+    so_foreign_complete(f, error);
     so_foreign_free(f);
 }
 
@@ -163,10 +165,11 @@ static void on_sockets(int error, const sio_remote_socket *const *sockets,
 {
     struct so_foreign *f = user;
 
-    so_foreign_unlink(f); /* forget() may come from within */
+    f->fetch = NULL;
+    f->telling = true;
     if (error == SIO_OK)
         tell_sockets(f, &error, sockets, count);
-    complete(f, error);
+    so_foreign_complete(f, error);
     so_foreign_free(f);
 }
 
@@ -289,6 +292,11 @@ void so_cluster_forget(void *self, void *user)
     if (!node)
         return;
     f = container_of(node, struct so_foreign, node);
+    if (f->telling) {
+        so_foreign_unlink(f);
+        f->completed = true;
+        return;
+    }
     if (f->question)
         so_ask_forget(f->question);
     if (f->fetch)

@@ -17,14 +17,18 @@ struct so_foreign {
     struct so_cluster *cluster;
     const sio_cluster_answers *answers;
     void *user;
-    bool linked, completed;
+    bool linked;
+    bool telling;   /* the adapter hears the last of it: it is freed then */
+    bool completed; /* or forgotten meanwhile */
     struct so_question *question;
     struct so_fetch *fetch;
     struct so_server_call *call; /* referenced */
 };
 
-/* It is not found any more: the adapter may forget it while it is told. */
+/* It is not found any more. */
 void so_foreign_unlink(struct so_foreign *f);
+/* Once, unless it was forgotten. */
+void so_foreign_complete(struct so_foreign *f, int status);
 void so_foreign_free(struct so_foreign *f);
 
 /* --- server_event.c --- */

@@ -114,9 +114,9 @@ static void on_answer(struct net_mail *mail)
     struct so_foreign *f = call->foreign;
 
     if (f) {
-        so_foreign_unlink(f);
+        f->telling = true;
         f->answers->on_ack(f->user, m->count ? m->values : NULL);
-        f->answers->on_complete(f->user, SIO_OK);
+        so_foreign_complete(f, SIO_OK);
         so_foreign_free(f);
     }
     so_call_unref(call);

@@ -103,16 +103,26 @@ static const sio_cluster_ops puppet_ops = {
 /* ---------------------------------------------------------------- answers --
  */
 
+static bool forgets; /* from within whatever it hears */
+
+static void heard(void)
+{
+    if (forgets)
+        host->forget(host->self, &token);
+}
+
 static void on_client_count(void *user, size_t count)
 {
     (void)user;
     add(seen, "count %zu;", count);
+    heard();
 }
 
 static void on_ack(void *user, const sio_value *value)
 {
     (void)user, (void)value;
     add(seen, "ack;");
+    heard();
 }
 
 static void on_sockets(void *user, const sio_cluster_socket *sockets,
@@ -120,12 +130,14 @@ static void on_sockets(void *user, const sio_cluster_socket *sockets,
 {
     (void)user, (void)sockets;
     add(seen, "sockets %zu;", count);
+    heard();
 }
 
 static void on_complete(void *user, int status)
 {
     (void)user;
     add(seen, "complete %d;", status);
+    heard();
 }
 
 static const sio_cluster_answers answers = {
@@ -150,6 +162,7 @@ static void begin(size_t loops)
     sio_options o;
 
     told[0] = seen[0] = 0;
+    forgets = false;
     sio_options_init(&o);
     o.cluster = &puppet_ops;
     o.cleanup_empty_child_namespaces = true;
@@ -164,12 +177,12 @@ static void end(void)
 /* ------------------------------------------------------------- forgetting --
  */
 
+static const sio_cluster_type types[] = { SIO_CLUSTER_BROADCAST,
+                                          SIO_CLUSTER_FETCH_SOCKETS,
+                                          SIO_CLUSTER_SERVER_SIDE_EMIT };
+
 static void test_forget(void)
 {
-    static const sio_cluster_type types[] = { SIO_CLUSTER_BROADCAST,
-                                              SIO_CLUSTER_FETCH_SOCKETS,
-                                              SIO_CLUSTER_SERVER_SIDE_EMIT };
-
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         const sio_cluster_request q = request_of(types[i]);
 
@@ -186,6 +199,33 @@ static void test_forget(void)
         for (size_t k = 0; k < 2; k++)
             CHECK_MATCH(world_frames(&s.world, fds[k]),
                         i == 0 ? "T:420[\"q\"]|" : "");
+        end();
+    }
+}
+
+static void answer(sio_namespace *nsp, sio_event *event, void *user)
+{
+    (void)nsp, (void)user;
+    sio_ack(event, sio_int(1));
+}
+
+static void test_forget_within(void)
+{
+    static const char *const wanted[] = { "count 1;", "sockets 1;", "ack;" };
+
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        const sio_cluster_request q = request_of(types[i]);
+
+        T_CASE("one that is forgotten from within what is told: no more of it");
+        begin(2);
+        sio_on_server_event(sio_of(s.world.server, "/"), "q", answer, NULL);
+        fds[0] = shards_client(&s, 0);
+        forgets = true;
+        CHECK(host->execute(host->self, &q) == SIO_OK, "refused");
+        shards_turn(&s);
+        world_send_text(&s.world, fds[0], "430[1]");
+        shards_turn(&s);
+        CHECK_MATCH(seen, wanted[i]);
         end();
     }
 }
@@ -276,6 +316,7 @@ static void test_listens_again(size_t loops)
 int main(void)
 {
     test_forget();
+    test_forget_within();
     test_comes_again();
     test_own_rooms(1);
     test_own_rooms(2);
