@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+#define CLIENTS_MAX 10000000 /* clients of one server: nobody has more */
+
 /* One such request, as long as answers may come. */
 struct so_inquiry {
     struct list node; /* in cluster->inquiries */
@@ -50,7 +52,7 @@ static void on_client_count(void *user, size_t count)
 {
     struct so_inquiry *q = user;
 
-    q->count += (int64_t)count;
+    q->count += count < CLIENTS_MAX ? (int64_t)count : CLIENTS_MAX;
 }
 
 static void on_ack(void *user, const sio_value *value)

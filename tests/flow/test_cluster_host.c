@@ -71,10 +71,15 @@ static void room_changed(void *self, sio_str nsp, sio_str room, bool is_id,
         is_id ? "!" : "");
 }
 
-static int send_nothing(void *self, const sio_cluster_request *request)
+static const sio_cluster_answers *asker; /* of what was asked last */
+static void *asker_user;
+
+static int send_on(void *self, const sio_cluster_request *request)
 {
-    (void)self, (void)request;
-    return SIO_E_STATE;
+    (void)self;
+    asker = request->answers;
+    asker_user = request->user;
+    return SIO_OK;
 }
 
 static void forget(void *self, void *user)
@@ -95,7 +100,7 @@ static const sio_cluster_ops puppet_ops = {
     .add_namespace = add_namespace,
     .remove_namespace = remove_namespace,
     .room_changed = room_changed,
-    .send = send_nothing,
+    .send = send_on,
     .forget = forget,
     .get_stats = get_stats,
 };
@@ -230,6 +235,33 @@ static void test_forget_within(void)
     }
 }
 
+/* ----------------------------------------------------------------- counts --
+ */
+
+static void on_reply(int error, sio_event *event, void *user)
+{
+    (void)user;
+    add(seen, "reply %d %zu;", error, sio_arg_count(event));
+}
+
+static void test_counts(void)
+{
+    T_CASE("counts of other servers that are too large for anything");
+    begin(1);
+    sio_emit_ack(sio_timeout(sio_of(s.world.server, "/"), 1000), on_reply, NULL,
+                 "q");
+    shards_turn(&s);
+    asker->on_client_count(asker_user, SIZE_MAX / 2);
+    asker->on_client_count(asker_user, SIZE_MAX / 2);
+    asker->on_client_count(asker_user, 2);
+    asker->on_complete(asker_user, SIO_OK);
+    shards_turn(&s);
+    CHECK_MATCH(seen, "");
+    world_advance(&s.world, 1100);
+    CHECK_MATCH(seen, "reply -*");
+    end();
+}
+
 /* ------------------------------------------------------ namespaces, rooms --
  */
 
@@ -317,6 +349,7 @@ int main(void)
 {
     test_forget();
     test_forget_within();
+    test_counts();
     test_comes_again();
     test_own_rooms(1);
     test_own_rooms(2);
