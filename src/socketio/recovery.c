@@ -568,10 +568,8 @@ int so_resume_end(sio_socket *socket)
     if (!r || !r->waiting)
         return SIO_OK;
     r->waiting = false;
-    if (so_recovers_abroad(socket->part->nsp->hub)) {
-        so_missed_send(socket);
-        return SIO_OK;
-    }
+    if (so_recovers_abroad(socket->part->nsp->hub))
+        return so_missed_send(socket);
     return so_log_replay(socket);
 }
 

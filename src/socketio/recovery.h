@@ -40,6 +40,7 @@ struct so_comeback;
 struct so_missed {
     sio_packet **packets;
     size_t count, cap;
+    int error; /* why one more could not be kept, or SIO_OK */
 };
 
 /* The entries that a client has, or that were none of its business: those with

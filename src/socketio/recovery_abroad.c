@@ -205,7 +205,7 @@ static void missed_free(struct so_missed *m)
     for (size_t i = 0; i < m->count; i++)
         eng_packet_unref(m->packets[i]);
     free(m->packets);
-    *m = (struct so_missed){ NULL, 0, 0 };
+    *m = (struct so_missed){ NULL, 0, 0, SIO_OK };
 }
 
 static void comeback_free(struct so_comeback *c)
@@ -317,7 +317,7 @@ static void arrive(struct so_comeback *c)
             so_resume_take(socket, c->session);
             r->missed = c->missed;
             c->session = NULL;
-            c->missed = (struct so_missed){ NULL, 0, 0 };
+            c->missed = (struct so_missed){ NULL, 0, 0, SIO_OK };
         }
         so_resume_count(socket);
         comeback_free(c);
@@ -410,15 +410,21 @@ void so_comebacks_end(struct so_cluster *cluster)
 
 void so_missed_keep(sio_socket *socket, sio_packet *packet)
 {
-    (void)missed_add(&socket->resume->missed, packet);
+    struct so_missed *m = &socket->resume->missed;
+
+    if (m->error == SIO_OK)
+        m->error = missed_add(m, packet);
 }
 
-void so_missed_send(sio_socket *socket)
+int so_missed_send(sio_socket *socket)
 {
     struct so_missed missed = socket->resume->missed;
+    int r;
 
-    socket->resume->missed = (struct so_missed){ NULL, 0, 0 };
-    for (size_t i = 0; i < missed.count; i++)
+    socket->resume->missed = (struct so_missed){ NULL, 0, 0, SIO_OK };
+    for (size_t i = 0; missed.error == SIO_OK && i < missed.count; i++)
         so_socket_send(socket, missed.packets[i], 0);
+    r = missed.error;
     missed_free(&missed);
+    return r;
 }

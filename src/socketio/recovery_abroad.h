@@ -28,8 +28,9 @@ int so_comeback_new(sio_socket *socket);
 void so_comeback_drop(struct so_resume *resume);
 /* It has left, and may come back. Takes the session. */
 void so_abroad_save(struct so_part *part, struct so_session *session);
-/* It is let in: what it has missed. */
-void so_missed_send(sio_socket *socket);
+/* It is let in: what it has missed. SIO_OK, or why not all of that is there:
+ * then nothing is sent. */
+int so_missed_send(sio_socket *socket);
 
 /* --- of recovery.c --- */
 

@@ -8,6 +8,7 @@
 #include <sio/recovery.h>
 #include <sio/sio.h>
 
+#include "src/socketio/cluster.h"
 #include "tests/flow/mesh.h"
 #include "tests/flow/shards.h"
 #include "tests/unit/oom.h"
@@ -340,6 +341,41 @@ static void test_middlewares(void)
     end();
 }
 
+static void test_too_many(void)
+{
+    const sio_cluster_request q = { .type = SIO_CLUSTER_BROADCAST,
+                                    .nsp = STR("/"),
+                                    .event = STR("more"),
+                                    .offset = STR("9-0") };
+    sio_options o = options_of_test();
+    const sio_cluster_host *host;
+    struct client a;
+    int fd;
+
+    T_CASE("more of them than are kept: not let in, rather than with a gap");
+    o.skip_middlewares = false;
+    begin_with(&o);
+    sio_use(nsps[1], middleware, NULL);
+    a = first(0);
+    sio_emit(nsps[0], "one");
+    turn();
+    leave(0, a.fd);
+    hold = true;
+    fd = again(1, &a, "1-0");
+    host = &nodes[1].world.server->hub.cluster->host;
+    for (size_t i = 0; i < 65536 + 1; i++) {
+        host->execute(host->self, &q);
+        if (i % 4096 == 0)
+            shards_turn(&nodes[1]);
+    }
+    turn();
+    hold = false;
+    sio_next_ok(held);
+    CHECK_GOT(1, fd, "C*");
+    leave(1, fd);
+    end();
+}
+
 static void test_stopping(void)
 {
     struct client a;
@@ -398,6 +434,7 @@ int main(void)
         test_offsets();
         test_comebacks();
         test_middlewares();
+        test_too_many();
         test_stopping();
         test_memory();
     }
