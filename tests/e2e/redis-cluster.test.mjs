@@ -6,7 +6,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { until } from "./harness.mjs";
+import { Peer } from "../cluster/world.mjs";
+import { LOOPS, until } from "./harness.mjs";
 import { Client, freePort, missing, Redis } from "./redis-servers.mjs";
 
 const skip = missing;
@@ -143,6 +144,34 @@ test("redis cluster: ASK is followed while a slot is on its way", { skip }, asyn
   assert.equal((await client.stats()).redirects, 2);
   await client.ask(key, "DEL", key);
   for (const redis of masters) await redis.ask(`CLUSTER SETSLOT ${slot} STABLE`);
+});
+
+// Two servers with four streams; Node would put "/notifications" into one of a
+// negative number, which nobody reads.
+test("R71: redis cluster: servers whose streams are at different masters", { skip }, async (t) => {
+  const options = { adapter: "streams", streams: 4, cluster: 1, recovery: 60000, ...(LOOPS > 1 ? { loops: LOOPS } : {}) };
+  const peers = await Promise.all(["f", "t"].map((name) => Peer.start("c", name, null, options, { plain: `127.0.0.1:${masters[0].port}` })));
+  t.after(() => Promise.all(peers.map((peer) => peer.stop())));
+  const [from, to] = peers;
+  for (const peer of peers) peer.control = await peer.client("control", "/watch");
+  const clients = await Promise.all(peers.flatMap((peer) => ["/", "/watch"].map((nsp) => peer.client(nsp, nsp))));
+  const got = (client) => client.got.splice(0).filter(([event]) => event === "hello");
+
+  await until("both know of the other", async () => (await from.call({ op: "fetch" })).length === 2);
+  for (const nsp of ["/", "/watch"]) {
+    await from.call({ op: "emit", nsp }, "hello", nsp);
+    await until(`all in ${nsp} to hear`, () => clients.filter((client) => client.nsp === nsp).every(({ got }) => got.some(([event]) => event === "hello")));
+  }
+  const [[, , offset]] = got(clients[0]);
+  const pid = clients[0].socket._pid;
+  clients[0].socket.io.engine.close();
+  await until("it to be missed", async () => (await to.call({ op: "fetch" })).length === 1);
+  await to.call({ op: "emit" }, "hello", "missed");
+  const back = await to.client("back", "/", { auth: { pid, offset } });
+  await until("what it has missed", () => back.got.length > 0);
+  assert.equal(back.id, clients[0].id);
+  assert.deepEqual(got(back).map((args) => args.slice(0, 2)), [["hello", "missed"]]);
+  for (const { socket } of [...clients, back, from.control, to.control]) socket.disconnect();
 });
 
 test("redis cluster: a server that is down: the others are served, and it heals", { skip }, async (t) => {
