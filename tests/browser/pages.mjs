@@ -3,6 +3,7 @@
 //
 // SPDX-License-Identifier: MIT
 
+import "../exit.mjs";
 import { existsSync, mkdirSync } from "node:fs";
 import { chromium } from "playwright-core";
 import { BUILD, startProgram } from "../e2e/harness.mjs";

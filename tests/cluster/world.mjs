@@ -8,6 +8,7 @@
 // A node that cannot be had is told by Unsupported; its tests are skipped.
 //
 // SPDX-License-Identifier: MIT
+import "../exit.mjs";
 import assert from "node:assert/strict";
 import path from "node:path";
 import { io } from "socket.io-client";
@@ -19,10 +20,6 @@ export const DIRECTIONS = [["node", "node"], ["node", "c"], ["c", "node"], ["c",
 export const KINDS = [["node"], ["c"]];
 
 export class Unsupported extends Error {}
-
-// Node 20 may turn for ever in what comes behind this, waiting for handles that
-// it has closed: nothing is left to be done.
-process.on("exit", (code) => process.exit(code));
 
 const OFFSET = /^\d+-\d+$/; // what the streams adapter adds to events
 

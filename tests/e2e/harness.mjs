@@ -17,6 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { io } from "socket.io-client";
+import "../exit.mjs";
 
 export const PEER_IS_NODE = process.env.SIO_PEER === "node";
 export const BUILD = process.env.SIO_BUILD ?? "build/release";

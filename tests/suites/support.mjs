@@ -9,6 +9,7 @@ import http from "node:http";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import WebSocket from "ws";
+import "../exit.mjs";
 
 export const root = path.resolve(
   path.dirname(fileURLToPath(import.meta.url)),
