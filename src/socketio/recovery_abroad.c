@@ -268,10 +268,17 @@ static int encode_missed(struct so_comeback *c, const sio_cluster_request *q)
     return r;
 }
 
-/* Ids as ours: others would not fit, nor be found by servers of Node. */
+/* Ids as ours: others would not fit, nor be found by servers of Node; and they
+ * are written into JSON as they are. */
 static bool is_id(sio_str id)
 {
-    return id.n == SO_ID_LEN && !memchr(id.p, 0, id.n);
+    static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
+
+    for (size_t i = 0; i < id.n; i++)
+        if (!memchr(letters, id.p[i], sizeof letters - 1))
+            return false;
+    return id.n == SO_ID_LEN;
 }
 
 static int take_session(struct so_comeback *c,

@@ -287,6 +287,18 @@ static void test_comebacks(void)
     CHECK_MATCH(seen, "unknown offset;unknown session;not available;");
     end();
 
+    T_CASE("a session whose id is none that a server gives");
+    begin();
+    a = first(0);
+    sio_emit(nsps[0], "one");
+    turn();
+    leave(0, a.fd);
+    seen[0] = 0;
+    mesh.sessions[0].sid[3] = '"';
+    leave(1, again(1, &a, "1-0"));
+    CHECK_MATCH(seen, "unknown session;");
+    end();
+
     T_CASE("it goes while the adapter looks: its session is there again");
     begin();
     a = first(0);
