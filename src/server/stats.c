@@ -46,9 +46,10 @@ static void add_rooms(sio_stats *out, const struct so_shard *shard)
 {
     const struct so_hub *hub = shard->hub;
     struct map_node *n;
-    size_t at = map_begin(&hub->namespaces);
+    size_t at;
 
     so_lock(hub);
+    at = map_begin(&hub->namespaces);
     while ((n = map_walk(&hub->namespaces, &at))) {
         const sio_namespace *nsp = container_of(n, sio_namespace, node);
         const struct so_part *part = &nsp->parts[shard->index];
