@@ -112,7 +112,7 @@ static sio_str field(const struct redis_fields *fields, sio_str name)
     return (sio_str){ NULL, 0 };
 }
 
-/* Our own are known without reading their data, and so are those of namespaces
+/* Our own are known without understanding them, and so are those of namespaces
  * that are not here: each stream has those of several. */
 static void take_entry(struct redis_reading *r, struct redis_stream *stream,
                        const struct redis_reply *entry)
@@ -128,9 +128,14 @@ static void take_entry(struct redis_reading *r, struct redis_stream *stream,
     if (!set_position(stream, redis_text(redis_item(entry, 0))))
         return;
     redis_fields_read(redis_item(entry, 1), &fields);
-    if (str_eq(field(&fields, STR("uid")), cl_uid(node)))
-        return;
     name = field(&fields, STR("nsp"));
+    if (str_eq(field(&fields, STR("uid")), cl_uid(node))) {
+        redis_sessions_entry(r->owner, stream, fields.items, fields.count);
+        redis_keeping_met(
+            r->owner, stream,
+            redis_entry_hash(r->owner, name, field(&fields, STR("data"))));
+        return;
+    }
     nsp = cl_nsp_find(node, name);
     if (!nsp && name.n) {
         cl_passed_over(node);

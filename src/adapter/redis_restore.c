@@ -139,6 +139,16 @@ static int by_offset(const void *a, const void *b)
                        (x->stream->index < y->stream->index);
 }
 
+/* Have the sockets of this node had it? */
+static bool is_told(const struct missed *it)
+{
+    const struct redis_stream *stream = it->stream;
+
+    return pr_offset_compare(it->at, stream->at) <= 0 ||
+           (it->own && (pr_has_flag(&it->m.flags, PR_VOLATILE) ||
+                        pr_offset_compare(it->at, stream->early) <= 0));
+}
+
 /* Sorted, each once, behind the offset and no further than this node is. */
 static void settle(struct restore *r)
 {
@@ -152,7 +162,7 @@ static void settle(struct restore *r)
         if ((kept && by_offset(&r->missed[kept - 1], it) == 0) ||
             pr_offset_compare(it->at, r->offset) <= 0)
             continue;
-        if (it->own || pr_offset_compare(it->at, it->stream->at) <= 0)
+        if (is_told(it))
             r->missed[kept++] = *it;
     }
     r->missed_count = kept;

@@ -109,18 +109,30 @@ static int write_name(struct redis_transport *t, sio_str nsp)
                           redis_streams_index(t, nsp));
 }
 
-static int add_entry(struct redis_transport *t, const struct pr_message *m,
-                     redis_on_reply *on_reply, void *self)
+/* The same event of the same namespace has the same. */
+uint64_t redis_entry_hash(const struct redis_streams *s, sio_str nsp,
+                          sio_str data)
+{
+    const uint64_t *seed = s->t->node->namespaces.seed;
+
+    return map_hash(seed, data) * 3 + map_hash(seed, nsp);
+}
+
+int redis_streams_add(struct redis_transport *t, const struct pr_message *m,
+                      uint64_t *hash, redis_on_reply *on_reply, void *self)
 {
     sio_str argv[14] = { STR("XADD"), { NULL, 0 }, STR("MAXLEN"), STR("~") };
     struct pr_entry entry;
     char max_len[24];
-    int r = write_name(t, m->nsp);
+    int r;
 
+    redis_transport_clear(t);
+    r = write_name(t, m->nsp);
     if (r == SIO_OK)
         r = pr_entry_encode(&t->payload, m, t->options->only_plaintext, &entry);
     if (r < 0)
         return r;
+    *hash = redis_entry_hash(t->streams, m->nsp, entry.fields[7]);
     argv[1] = grow_str(&t->channel);
     argv[4] =
         (sio_str){ max_len, (size_t)snprintf(max_len, sizeof max_len,
@@ -144,53 +156,18 @@ static int publish(void *self, const struct cl_nsp *nsp,
                    const struct pr_message *m, sio_str asker)
 {
     struct redis_transport *t = self;
+    uint64_t unused;
     int r;
 
-    redis_transport_clear(t);
     if (pr_entry_type(m))
-        return add_entry(t, m, on_added, t);
+        return redis_streams_add(t, m, &unused, on_added, t);
+    redis_transport_clear(t);
     r = pr_cluster_channel(&t->channel, t->prefix, cl_nsp_name(nsp), PR_STATIC,
                            m, asker);
     if (r == SIO_OK)
         r = pr_cluster_encode(&t->payload, PR_MSGPACK, m);
     return r < 0 ? r
                  : redis_transport_publish(t, t->options->use_sharded_pub_sub);
-}
-
-/* One who waits for its entry's id. */
-struct keeping {
-    struct cl_node *node;
-    void (*on_kept)(void *user, int status, sio_str offset);
-    void *user;
-};
-
-static void on_kept(void *self, int status, const struct redis_reply *reply)
-{
-    struct keeping k = *(struct keeping *)self;
-    const bool kept = status == SIO_OK && reply->type == REDIS_STRING;
-
-    free(self);
-    if (status == SIO_OK && !kept)
-        status = SIO_E_STATE;
-    cl_published(k.node, status);
-    k.on_kept(k.user, status, kept ? reply->text : STR(""));
-}
-
-static int keep(void *self, const struct pr_message *m,
-                void (*fn)(void *user, int status, sio_str offset), void *user)
-{
-    struct redis_transport *t = self;
-    struct keeping *k = malloc(sizeof *k);
-    int r;
-
-    if (!k)
-        return SIO_E_NOMEM;
-    *k = (struct keeping){ t->node, fn, user };
-    redis_transport_clear(t);
-    r = add_entry(t, m, on_kept, k);
-    if (r < 0)
-        free(k);
-    return r;
 }
 
 const struct cl_transport_ops redis_streams_ops = {
@@ -200,7 +177,7 @@ const struct cl_transport_ops redis_streams_ops = {
     .remove = remove_,
     .ready = ready,
     .publish = publish,
-    .keep = keep,
+    .keep = redis_streams_keep,
     .count = count,
 };
 
@@ -281,6 +258,9 @@ int redis_streams_open(struct redis_transport *t,
     s->self = self;
     arena_init(&s->names);
     list_init(&s->restores);
+    list_init(&s->keepings);
+    net_timer_queue_init(&s->keeping_times, t->node->loop,
+                         client->command_timeout_ms, redis_keeping_late);
     net_timer_queue_init(&s->retries, t->node->loop, REDIS_READ_RETRY_MS,
                          redis_reading_retry);
     t->streams = s;
@@ -301,14 +281,33 @@ void redis_streams_close(struct redis_transport *t)
     if (!s)
         return;
     s->closed = true;
+    redis_keepings_end(s);
     redis_sessions_end(s);
     for (size_t i = 0; s->readings && i < s->count; i++)
         redis_reading_close(&s->readings[i]);
     net_timer_queue_close(&s->retries);
+    net_timer_queue_close(&s->keeping_times);
     arena_free(&s->names);
     free(s->readings);
     free(s);
     t->streams = NULL;
+}
+
+bool redis_reading_fails(const struct redis_reading *r)
+{
+    return r->refused || r->state == REDIS_DEGRADED;
+}
+
+struct redis_stream *redis_streams_find(struct redis_streams *s, int index,
+                                        struct redis_reading **reading)
+{
+    for (size_t i = 0; i < s->count; i++)
+        for (size_t k = 0; k < s->readings[i].count; k++)
+            if (s->readings[i].streams[k].index == index) {
+                *reading = &s->readings[i];
+                return &s->readings[i].streams[k];
+            }
+    return NULL; /* there is none such */
 }
 
 enum redis_state redis_streams_state(const struct redis_transport *t,
@@ -320,7 +319,7 @@ enum redis_state redis_streams_state(const struct redis_transport *t,
     for (size_t i = 0; t->streams && i < t->streams->count; i++) {
         const struct redis_reading *r = &t->streams->readings[i];
 
-        if (r->refused || r->state == REDIS_DEGRADED) {
+        if (redis_reading_fails(r)) {
             *why = r->why;
             return REDIS_DEGRADED;
         }

@@ -3,6 +3,7 @@
  * travel as entries of streams, beside questions and answers on channels.
  *
  *   node.h --> redis_streams.c   --XADD-->    stream
+ *              redis_keep.c
  *                                --PUBLISH--> channels, as the sharded adapter
  *   node.h <-- redis_reading.c   <--XREAD---  stream
  *   server <-> redis_restore.c   <--XRANGE--  stream, keys of sessions
@@ -29,6 +30,7 @@ struct redis_stream {
     sio_str name;             /* in streams->names */
     char id[REDIS_STREAM_ID]; /* of the last entry that was handled, */
     struct pr_offset at;      /* and the same */
+    struct pr_offset early;   /* own entries up to there were told before */
 };
 
 /* A client of Redis that does nothing but read: it is blocked meanwhile. */
@@ -59,6 +61,8 @@ struct redis_streams {
     struct redis_reading *readings;
     struct list restores; /* of redis_restore.c */
     size_t restore_count, restored_bytes;
+    struct list keepings; /* of redis_keep.c */
+    struct net_timer_queue keeping_times;
 };
 
 /*
@@ -83,6 +87,30 @@ enum redis_state redis_streams_state(const struct redis_transport *t,
  * one that Node would put elsewhere. */
 int redis_streams_index(const struct redis_transport *t, sio_str nsp);
 
+/* That stream, and who reads it. */
+struct redis_stream *redis_streams_find(struct redis_streams *s, int index,
+                                        struct redis_reading **reading);
+bool redis_reading_fails(const struct redis_reading *r);
+
+/* Add an entry; *hash tells it from others. As redis_command(), and
+ * pr_entry_encode(). */
+int redis_streams_add(struct redis_transport *t, const struct pr_message *m,
+                      uint64_t *hash, redis_on_reply *on_reply, void *self);
+uint64_t redis_entry_hash(const struct redis_streams *s, sio_str nsp,
+                          sio_str data);
+
+/* --- redis_keep.c --- */
+
+/* See cl_transport_ops.keep. */
+int redis_streams_keep(void *self, const struct pr_message *m,
+                       void (*on_kept)(void *user, int status, sio_str offset),
+                       void *user);
+/* A reading meets an entry of ours. */
+void redis_keeping_met(struct redis_streams *s,
+                       const struct redis_stream *stream, uint64_t hash);
+void redis_keeping_late(struct net_timer *timer);
+void redis_keepings_end(struct redis_streams *s);
+
 /* --- redis_restore.c: see sio_cluster_ops --- */
 
 int redis_sessions_save(struct redis_transport *t,
@@ -93,7 +121,8 @@ int redis_sessions_restore(struct redis_transport *t, sio_str nsp, sio_str pid,
 void redis_sessions_forget(struct redis_transport *t, void *user);
 /* All that are being restored are not: SIO_E_STATE. */
 void redis_sessions_end(struct redis_streams *s);
-/* A reading has an entry of another node, and executes it; it has moved on. */
+/* A reading has met an entry, which is executed or told now; it has moved on.
+ */
 void redis_sessions_entry(struct redis_streams *s,
                           const struct redis_stream *stream,
                           const sio_str *fields, size_t count);

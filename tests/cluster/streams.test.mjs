@@ -184,6 +184,42 @@ const RECOVERED = [
     assert.deepEqual(client.got.splice(0).map(([, i]) => i), [...Array(300).keys()]);
     await world.leave(client);
   }],
+  ["R68: back and forth amid events of both nodes: each once, in order", async (world) => {
+    let over = false;
+    const sources = [world.from, world.to].map(async (peer, k) => {
+      let i = 0;
+      for (; !over; i++) await peer.call({ op: "emit", rooms: ["r1"] }, "news", k, i);
+      return i;
+    });
+    const heard = [];
+    const take = (client) => {
+      for (const [event, ...args] of client.got.splice(0)) if (event === "news") heard.push(args);
+    };
+    let client = await world.client("restless", world.from), id = client.id;
+    await world.ask(client, "join", ["r1"]);
+    await until(() => client.got.some(([event]) => event === "news"), "the first event");
+    for (let turn = 0; turn < 20; turn++) {
+      const pid = client.socket._pid;
+      client.socket.io.engine.close();
+      await until(async () => await world.redis.command("EXISTS", `sio:session:${pid}`), "the session to be saved");
+      await world.leave(client);
+      take(client);
+      const { length } = heard;
+      client = await world.client("restless", turn % 2 ? world.from : world.to, "/", { auth: { pid, offset: heard.at(-1)[2] } });
+      assert.equal(client.id, id);
+      await until(() => client.got.some(([event]) => event === "news") && heard.length === length, "more events");
+    }
+    over = true;
+    const counts = await Promise.all(sources);
+    await world.settle();
+    take(client);
+    for (const k of [0, 1]) {
+      const numbers = heard.filter(([from]) => from === k).map(([, i]) => i);
+      assert.deepEqual(numbers, [...Array(counts[k] - numbers[0]).keys()].map((i) => i + numbers[0]));
+    }
+    await world.leave(client);
+    world.took();
+  }, ([from, to]) => (from === "node" || to === "node") && "not so with Node: see docs/CLUSTER.md"],
   ...[["none", undefined], ["no offset", "1; DROP"], ["an entry that is gone", "1-1"], ["text", "text"], ["a huge one", "9".repeat(40) + "-1"]]
     .map(([what, offset]) => [`R69: an offset that is ${what}: a new session`, async (world) => {
       const was = await broken(world);
