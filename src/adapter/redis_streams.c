@@ -328,3 +328,15 @@ enum redis_state redis_streams_state(const struct redis_transport *t,
     }
     return worst;
 }
+
+void redis_streams_add_stats(const struct redis_transport *t,
+                             struct redis_stats *stats)
+{
+    struct redis_stats s;
+
+    for (size_t i = 0; t->streams && i < t->streams->count; i++) {
+        redis_get_stats(t->streams->readings[i].redis, &s);
+        stats->connects += s.connects;
+        stats->failures += s.failures;
+    }
+}

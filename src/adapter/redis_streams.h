@@ -83,6 +83,10 @@ void redis_streams_close(struct redis_transport *t);
 enum redis_state redis_streams_state(const struct redis_transport *t,
                                      const char **why);
 
+/* The connections of its readings are counted, too. */
+void redis_streams_add_stats(const struct redis_transport *t,
+                             struct redis_stats *stats);
+
 /* Which stream a namespace's messages are added to: where Node reads, also of
  * one that Node would put elsewhere. */
 int redis_streams_index(const struct redis_transport *t, sio_str nsp);
