@@ -5,6 +5,10 @@
  *   GET, DEL key; XRANGE: is the offset there? --> XRANGE, page by page
  *                                              --> sorted, told
  *
+ * A page begins with the entry that the one before has ended with, the first
+ * with the offset: when that is not there any more, the stream has been cut off
+ * meanwhile, and nobody knows what else is gone.
+ *
  * Whoever deletes the key has the session: two nodes may ask at once.
  *
  * What is told has to end exactly where this node is, since the rest reaches
@@ -43,6 +47,7 @@ struct restore {
     bool over;      /* in no list: nothing is told, `s` may be gone */
     bool deleted;   /* the key, by us */
     bool paging, parked;
+    bool after; /* the cursor is no entry of the stream: only a place in it */
     struct net_alarm alarm;
     struct arena arena;
     struct pr_session session;
@@ -280,12 +285,15 @@ static int look_at(struct restore *r, const struct redis_stream *stream,
 {
     struct pr_message m;
     struct arena arena;
+    enum pr_error e;
     bool meant;
 
     arena_init(&arena);
-    meant = pr_entry_decode(&arena, fields, count, &m) == PR_E_OK &&
-            is_meant(r, &m);
+    e = pr_entry_decode(&arena, fields, count, &m);
+    meant = e == PR_E_OK && is_meant(r, &m);
     arena_free(&arena);
+    if (e == PR_E_NOMEM)
+        return SIO_E_NOMEM;
     return meant ? add(r, stream, id, fields, count) : SIO_OK;
 }
 
@@ -344,30 +352,49 @@ void redis_sessions_moved(struct redis_streams *s)
     }
 }
 
+static void note(struct restore *r, int status)
+{
+    if (r->status == SIO_OK)
+        r->status = status;
+}
+
 /* Entries are looked at by their fields; what is none is passed over. */
+static void take_missed(struct restore *r, const struct redis_reply *it)
+{
+    const sio_str id = redis_text(redis_item(it, 0));
+    struct redis_fields fields;
+
+    redis_fields_read(redis_item(it, 1), &fields);
+    if (id.n >= sizeof r->cursor || !pr_offset_valid(id))
+        return;
+    memcpy(r->cursor, id.p, id.n);
+    r->cursor[id.n] = 0;
+    r->after = false;
+    note(r, look_at(r, r->streams[r->at], id, fields.items, fields.count));
+}
+
+/* Returns how many entries it has. */
 static size_t take_page(struct restore *r, const struct redis_reply *reply)
 {
+    const struct redis_reply *it = reply->first;
     size_t n = 0;
 
-    for (const struct redis_reply *it = reply->first; it; it = it->next, n++) {
-        const sio_str id = redis_text(redis_item(it, 0));
-        struct redis_fields fields;
-        int result;
-
-        redis_fields_read(redis_item(it, 1), &fields);
-        if (id.n >= sizeof r->cursor || !pr_offset_valid(id))
-            continue;
-        memcpy(r->cursor, id.p, id.n);
-        r->cursor[id.n] = 0;
-        result = look_at(r, r->streams[r->at], id, fields.items, fields.count);
-        if (result < 0 && r->status == SIO_OK)
-            r->status = result;
+    if (!r->after) {
+        if (!it || !str_eq(redis_text(redis_item(it, 0)), str_of(r->cursor))) {
+            note(r, SIO_E_LIMIT);
+            return 0;
+        }
+        it = it->next;
+        n++;
     }
+    for (; it; it = it->next, n++)
+        take_missed(r, it);
     return n;
 }
 
 static void start_stream(struct restore *r)
 {
+    r->after = r->streams[r->at] != r->found;
     snprintf(r->cursor, sizeof r->cursor, "%.*s", (int)r->offset_len,
              offset_of(r).p);
 }
@@ -383,7 +410,8 @@ static void on_page(void *self, int status, const struct redis_reply *reply)
         fail(r, status);
     if (!r->over) {
         n = take_page(r, reply);
-        if (n < REDIS_PAGE && r->at + 1 < r->stream_count) {
+        if (n < REDIS_PAGE && r->status == SIO_OK &&
+            r->at + 1 < r->stream_count) {
             r->at++;
             start_stream(r);
             n = REDIS_PAGE;
@@ -401,14 +429,16 @@ static void ask_page(struct restore *r)
     char page[12];
     struct grow next;
     const sio_str name = r->streams[r->at]->name;
-    sio_str argv[] = { STR("XRANGE"), name,         { NULL, 0 },
+    sio_str argv[] = { STR("XRANGE"), name,         str_of(r->cursor),
                        STR("+"),      STR("COUNT"), { page, 0 } };
-    int result;
+    int result = SIO_OK;
 
     argv[5].n = (size_t)snprintf(page, sizeof page, "%d", REDIS_PAGE);
     grow_init(&next, sizeof r->cursor);
-    result = pr_offset_next(&next, str_of(r->cursor));
-    argv[2] = grow_str(&next);
+    if (r->after) {
+        result = pr_offset_next(&next, str_of(r->cursor));
+        argv[2] = grow_str(&next);
+    }
     if (result == SIO_OK)
         result = ask(r, name, argv, 6, on_page);
     grow_free(&next);
@@ -429,10 +459,12 @@ static void began(struct restore *r, int status)
         if (r->status == SIO_OK && !r->found)
             r->status = SIO_E_LIMIT;
         r->paging = r->status == SIO_OK;
-        if (r->paging)
+        if (r->paging) {
+            start_stream(r);
             ask_page(r);
-        else
+        } else {
             fail(r, r->status);
+        }
     }
     unref(r);
 }
@@ -551,7 +583,6 @@ static struct restore *restore_new(struct redis_streams *s, sio_str nsp,
         return NULL;
     }
     find_streams(r);
-    start_stream(r);
     list_append(&s->restores, &r->node);
     s->restore_count++;
     return r;

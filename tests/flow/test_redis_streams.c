@@ -489,6 +489,13 @@ static void test_order(void)
 
 /* --------------------------------------------------------------- restoring */
 
+/* Of the page that begins with the offset: so many entries behind it. */
+static void page(size_t n)
+{
+    array(n + 1);
+    entry("5-0", "other", "seen", NULL);
+}
+
 /* {sid: "S", pid: "P", rooms: ["S", "r1"], data: {}} */
 static const char session[] = "hKNzaWShU6NwaWShUKVyb29tc5KhU6JyMaRkYXRhgA==";
 
@@ -524,8 +531,8 @@ static void test_restore(void)
 {
     T_CASE("R68: what was missed: by rooms, without what is excepted");
     begin_restore("9-0", "5-0");
-    check_heard(COMMANDS, "XRANGE socket.io 5-1 + COUNT 32; ");
-    array(4);
+    check_heard(COMMANDS, "XRANGE socket.io 5-0 + COUNT 32; ");
+    page(4);
     entry("6-0", "other", "all", NULL);
     entry("6-1", "other", "room", "r1");
     entry("6-2", "other", "elsewhere", "r2");
@@ -537,13 +544,35 @@ static void test_restore(void)
     T_CASE("R68: page by page");
     begin_restore("9-0", "5-0");
     fake_heard(&f, COMMANDS);
-    array(REDIS_PAGE);
-    for (int i = 0; i < REDIS_PAGE; i++)
+    page(REDIS_PAGE - 1);
+    for (int i = 1; i < REDIS_PAGE; i++)
         entry("6-7", "other", "x", "r2");
     say(COMMANDS);
-    check_heard(COMMANDS, "XRANGE socket.io 6-8 + COUNT 32; ");
-    fake_say(&f, COMMANDS, "*0\r\n");
+    check_heard(COMMANDS, "XRANGE socket.io 6-7 + COUNT 32; ");
+    array(1);
+    entry("6-7", "other", "x", "r2");
+    say(COMMANDS);
     check_told("back 0 S|");
+    end();
+
+    T_CASE("R68: the stream is cut off at the offset before the page is there");
+    begin_restore("9-0", "5-0");
+    fake_heard(&f, COMMANDS);
+    array(1);
+    entry("6-3", "other", "not the first", NULL);
+    say(COMMANDS);
+    check_told("back -3|");
+    end();
+
+    T_CASE("R68: or between two pages");
+    begin_restore("9-0", "5-0");
+    fake_heard(&f, COMMANDS);
+    page(REDIS_PAGE - 1);
+    for (int i = 1; i < REDIS_PAGE; i++)
+        entry("6-7", "other", "x", NULL);
+    say(COMMANDS);
+    fake_say(&f, COMMANDS, "*0\r\n");
+    check_told("back -3|");
     end();
 }
 
@@ -553,7 +582,7 @@ static void test_exact(void)
     begin_restore("6-0", "5-0");
     keep("ours");
     fake_heard(&f, COMMANDS);
-    array(3);
+    page(3);
     entry("6-0", "other", "a", NULL);
     entry("6-1", node.uid, "ours", NULL);
     entry("6-2", "other", "later", NULL);
@@ -580,7 +609,7 @@ static void test_exact(void)
     array(1);
     entry("5-0", "other", "seen", NULL);
     say(COMMANDS);
-    array(4);
+    page(4);
     entry("6-1", node.uid, "ours", NULL);
     entry("6-2", "other", "later", NULL);
     volatile_entry("6-3", node.uid, "v");
@@ -597,7 +626,7 @@ static void test_exact(void)
     entry("6-2", "other", "beyond", NULL);
     say(READING);
     check_told("do 0 'both' 6-1|do 0 'beyond' 6-2|");
-    array(2);
+    page(2);
     entry("6-0", "other", "a", NULL);
     entry("6-1", "other", "both", NULL);
     say(COMMANDS);
@@ -613,7 +642,7 @@ static void test_exact(void)
     entry("6-2", "other", "beyond", NULL);
     say(READING);
     check_told("kept ours 0 6-1|do 0 'beyond' 6-2|");
-    array(1);
+    page(1);
     entry("6-0", "other", "a", NULL);
     say(COMMANDS);
     check_told("back 0 S a@6-0 ours@6-1 beyond@6-2|");
@@ -622,15 +651,16 @@ static void test_exact(void)
     T_CASE("R68: a node that has not seen the offset is waited for");
     begin_restore("4-0", "5-0");
     fake_heard(&f, COMMANDS);
-    fake_say(&f, COMMANDS, "*0\r\n");
+    page(0);
+    say(COMMANDS);
     check_told("");
     news("socket.io", 2);
     entry("5-0", "other", "seen", NULL);
     entry("5-1", "other", "next", NULL);
     say(READING);
     check_told("do 0 'seen' 5-0|do 0 'next' 5-1|");
-    check_heard(COMMANDS, "XRANGE socket.io 5-1 + COUNT 32; ");
-    array(1);
+    check_heard(COMMANDS, "XRANGE socket.io 5-0 + COUNT 32; ");
+    page(1);
     entry("5-1", "other", "next", NULL);
     say(COMMANDS);
     check_told("back 0 S next@5-1|");
@@ -639,7 +669,8 @@ static void test_exact(void)
     T_CASE("R68: but not for ever");
     begin_restore("4-0", "5-0");
     fake_heard(&f, COMMANDS);
-    fake_say(&f, COMMANDS, "*0\r\n");
+    page(0);
+    say(COMMANDS);
     fake_wait(&f, REDIS_RESTORE_MS - 100);
     check_told("");
     fake_wait(&f, 200);
@@ -740,8 +771,9 @@ static void test_two_streams(void)
     say(COMMANDS);
     check_heard(COMMANDS, "XRANGE socket.io--1 5-1 + COUNT 32; ");
     fake_say(&f, COMMANDS, "*0\r\n");
-    check_heard(COMMANDS, "XRANGE socket.io-1 5-1 + COUNT 32; ");
-    fake_say(&f, COMMANDS, "*0\r\n");
+    check_heard(COMMANDS, "XRANGE socket.io-1 5-0 + COUNT 32; ");
+    page(0);
+    say(COMMANDS);
     check_told("back 0 S|");
     end();
 }
@@ -788,7 +820,7 @@ static size_t go_through(void)
     try_say(READING);
     if (strstr(told, "back"))
         return kept + 1;
-    array(2);
+    page(2);
     entry("6-0", "other", "a", NULL);
     entry("6-1", "other", "b", "r1");
     try_say(COMMANDS);
@@ -802,6 +834,13 @@ static size_t answers_told(void)
     for (const char *at = told; (at = strpbrk(at, "kb")) != NULL; at++)
         n += strncmp(at, "kept ", 5) == 0 || strncmp(at, "back ", 5) == 0;
     return n;
+}
+
+/* Who is told to be back has all that the sockets here have had. */
+static bool is_whole(void)
+{
+    return strstr(told, " a@6-0 b@6-1") &&
+           (!strstr(told, "'x' 9-1") || strstr(told, " x@9-1"));
 }
 
 static void test_oom(void)
@@ -818,6 +857,7 @@ static void test_oom(void)
         end();
         CHECK(answers_told() == wanted, "%ld: %zu answers, want %zu: %s", n,
               answers_told(), wanted, told);
+        CHECK(!strstr(told, "back 0 ") || is_whole(), "%ld: %s", n, told);
         answer_len = 0;
         if (!failed) {
             CHECK(n > 15, "only %ld allocations", n);
