@@ -115,8 +115,10 @@ SIO_API const sio_adapter_ops *sio_memory_adapter(void);
  * the call returns.
  *
  * All calls, both ways, are on the server's main loop, one at a time; but
- * either side may call the other from within a call. Calls of other loops and
- * threads of the program have been brought there, in their order.
+ * either side may call the other from within a call: only close() is never
+ * called from within a call of the adapter to the host or to answers. Calls of
+ * other loops and threads of the program have been brought there, in their
+ * order.
  */
 
 typedef enum sio_cluster_type {

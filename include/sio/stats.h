@@ -46,8 +46,14 @@ typedef enum sio_cluster_state {
     SIO_CLUSTER_DEGRADED /* cut off, wholly or in part; it tries again */
 } sio_cluster_state;
 
+#define SIO_CLUSTER_REASON 160 /* bytes, with the NUL */
+
 typedef struct sio_cluster_stats {
     sio_cluster_state state;
+    /* What is wrong, while it is not READY: a line of text, cut if it is
+     * longer;
+     * "": nothing that is known of. */
+    char reason[SIO_CLUSTER_REASON];
     size_t pending;       /* requests whose answers are waited for */
     size_t queued_bytes;  /* that wait to be sent */
     uint64_t sent;        /* messages to other nodes */

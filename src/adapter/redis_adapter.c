@@ -94,6 +94,9 @@ static void get_stats(void *self, sio_cluster_stats *out)
     redis_get_stats(a->redis, &s);
     cl_get_stats(&a->node, out);
     out->state = states[state_of(a, &s, &why)];
+    if (out->state != SIO_CLUSTER_READY)
+        snprintf(out->reason, sizeof out->reason, "%.*s",
+                 SIO_CLUSTER_REASON - 1, why);
     redis_streams_add_stats(&a->transport, &s);
     out->queued_bytes = s.queued;
     out->connects = s.connects;

@@ -586,6 +586,9 @@ static void test_as_server(void)
             ops->get_stats(adapter, &s);
         }
         CHECK(s.state == SIO_CLUSTER_DEGRADED, "%d", s.state);
+        CHECK(strcmp(s.reason,
+                     "unix:@libsio-no-such-redis: Connection refused") == 0,
+              "%s", s.reason);
         ops->remove_namespace(adapter, STR("/"));
         ops->close(adapter);
     }
