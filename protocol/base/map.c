@@ -82,13 +82,22 @@ static sio_str never_null(sio_str key)
     return key.p ? key : (sio_str){ "", 0 };
 }
 
+/* There are fewer places than slots: a place is within the mask. */
+static uint32_t place_in(const struct map *m, uint32_t slot)
+{
+    return (slot & m->mask) - 1;
+}
+
 static struct map_node *find(const struct map *m, sio_str key, uint32_t hash)
 {
-    uint32_t at = hash & m->mask, place;
+    uint32_t at = hash & m->mask, slot;
 
-    for (; (place = m->slots[at]); at = (at + 1) & m->mask) {
-        struct map_node *node = m->nodes[place - 1];
+    for (; (slot = m->slots[at]); at = (at + 1) & m->mask) {
+        struct map_node *node;
 
+        if ((slot ^ hash) & ~m->mask)
+            continue;
+        node = m->nodes[place_in(m, slot)];
         if (node && node->hash == hash && node->len == key.n &&
             memcmp(node->key, key.p, key.n) == 0)
             return node;
@@ -111,7 +120,7 @@ static void put(struct map *m, struct map_node *node)
     while (m->slots[at])
         at = (at + 1) & m->mask;
     m->nodes[m->end++] = node;
-    m->slots[at] = m->end;
+    m->slots[at] = (node->hash & ~m->mask) | m->end;
 }
 
 /* A block of so many slots takes the place of the present one. */
@@ -190,9 +199,9 @@ static uint32_t place_of(const struct map *m, const struct map_node *node)
 {
     uint32_t at = node->hash & m->mask;
 
-    while (m->nodes[m->slots[at] - 1] != node)
+    while (m->nodes[place_in(m, m->slots[at])] != node)
         at = (at + 1) & m->mask;
-    return m->slots[at] - 1;
+    return place_in(m, m->slots[at]);
 }
 
 void map_remove(struct map *m, struct map_node *node)

@@ -9,7 +9,9 @@
  * what leads to them is one block of the map,
  *
  *   nodes  in insertion order; NULL: that one was removed
- *   slots  by hash: where in `nodes`, counted from 1; 0: free
+ *   slots  by hash: where in `nodes`, counted from 1; 0: free. The bits above
+ *          those of the mask are the hash's, so that a search seldom looks at
+ *          a node that is not the one
  *
  * A slot stays taken when its node is removed, until the block is full and made
  * anew. So the next free one is always the end of a search.

@@ -27,27 +27,29 @@ struct member {
     uint64_t in_own : 1; /* it is in the room of its own id */
 };
 
+/* There may be very many: what finding one reads stands close together. */
 struct room {
-    struct map_node node; /* in memory->rooms */
+    struct map_node node; /* in memory->rooms; its key is the name */
     struct list links;    /* members, in the order of joining */
-    size_t holds;         /* it stays: handlers are being told of it */
-    size_t len;
+    uint32_t holds;       /* it stays: handlers are being told of it */
     char name[];
 };
 
-/* What a membership is found by, in however many rooms a client is. */
+/* What a membership is found by, in however many rooms a client is: as bytes,
+ * of which there are no others. */
 struct link_key {
-    uint64_t room, member; /* addresses: as wide everywhere, no padding */
+    struct member *member;
+    struct room *room;
 };
 
 struct link {
     struct map_node node;  /* in memory->links */
-    struct list in_room;   /* in room->links */
     struct list in_member; /* in the ring of its member, as it has joined */
-    struct room *room;
-    struct member *member;
-    struct link_key key;
+    struct list in_room;   /* in room->links */
+    struct link_key of;
 };
+
+_Static_assert(sizeof(struct link_key) == 2 * sizeof(void *), "no padding");
 
 struct memory {
     const sio_adapter_host *host;
@@ -121,11 +123,9 @@ static struct room *make_room(struct memory *m, sio_str name)
     if (!room)
         return NULL;
     memcpy(room->name, name.p, name.n);
-    room->len = name.n;
     room->holds = 0;
     list_init(&room->links);
-    if (map_add(&m->rooms, &room->node, (sio_str){ room->name, room->len }) <
-        0) {
+    if (map_add(&m->rooms, &room->node, (sio_str){ room->name, name.n }) < 0) {
         free(room);
         return NULL;
     }
@@ -166,7 +166,7 @@ static void release_if_empty(struct memory *m, struct room *room)
  * handler which joins it makes a new one. */
 static void drop_if_empty(struct memory *m, struct room *room)
 {
-    sio_str name = { room->name, room->len };
+    sio_str name = map_key(&room->node);
 
     if (room->holds || !list_empty(&room->links))
         return;
@@ -177,22 +177,16 @@ static void drop_if_empty(struct memory *m, struct room *room)
     free(room);
 }
 
-static struct link_key make_key(const struct room *room,
-                                const struct member *member)
-{
-    return (struct link_key){ (uintptr_t)room, (uintptr_t)member };
-}
-
 static sio_str key_text(const struct link_key *key)
 {
     return (sio_str){ (const char *)key, sizeof *key };
 }
 
 /* `room` may be NULL: nobody is in it. */
-static struct link *find_link(const struct memory *m, const struct room *room,
-                              const struct member *member)
+static struct link *find_link(const struct memory *m, struct room *room,
+                              struct member *member)
 {
-    struct link_key key = make_key(room, member);
+    const struct link_key key = { member, room };
     struct map_node *node = room ? map_find(&m->links, key_text(&key)) : NULL;
 
     return node ? container_of(node, struct link, node) : NULL;
@@ -228,13 +222,11 @@ static int make_link(struct memory *m, struct room *room, struct member *member)
 
     if (!link)
         return SIO_E_NOMEM;
-    link->key = make_key(room, member);
-    if (map_add(&m->links, &link->node, key_text(&link->key)) < 0) {
+    link->of = (struct link_key){ member, room };
+    if (map_add(&m->links, &link->node, key_text(&link->of)) < 0) {
         free(link);
         return SIO_E_NOMEM;
     }
-    link->room = room;
-    link->member = member;
     list_append(&room->links, &link->in_room);
     ring_append(member, link);
     return SIO_OK;
@@ -244,7 +236,7 @@ static int make_link(struct memory *m, struct room *room, struct member *member)
 static void tell_joined(struct memory *m, struct room *room, sio_str id,
                         bool made)
 {
-    sio_str name = { room->name, room->len };
+    sio_str name = map_key(&room->node);
 
     room->holds++;
     if (made)
@@ -289,14 +281,14 @@ static int memory_join(void *self, void *slot, sio_str name)
 
 static void unlink_link(struct memory *m, struct link *link, sio_str id)
 {
-    struct room *room = link->room;
+    struct room *room = link->of.room;
 
     list_remove(&link->in_room);
-    ring_remove(link->member, link);
+    ring_remove(link->of.member, link);
     map_remove(&m->links, &link->node);
     free(link);
     room->holds++;
-    tell(m, SIO_ROOM_LEFT, (sio_str){ room->name, room->len }, id);
+    tell(m, SIO_ROOM_LEFT, map_key(&room->node), id);
     room->holds--;
     drop_if_empty(m, room);
 }
@@ -364,7 +356,7 @@ static size_t memory_each_room(void *self, void *slot,
         next = ring_next(member, it);
         n++;
         if (fn)
-            fn(user, (sio_str){ link->room->name, link->room->len });
+            fn(user, map_key(&link->of.room->node));
     }
     return n;
 }
@@ -408,7 +400,7 @@ static void each_member(struct walk *w, sio_str name,
     if (!room)
         return;
     list_for_each_safe(it, next, &room->links)
-        step(w, container_of(it, struct link, in_room)->member);
+        step(w, container_of(it, struct link, in_room)->of.member);
 }
 
 static void exclude(struct walk *w, struct member *member)
