@@ -230,6 +230,11 @@ churn: setup servers
 #: make test-cluster    nodes in C and in JavaScript at one Redis
 test-cluster: setup servers
 	SIO_BUILD=$(OUT) node --test --test-reporter=tap tests/cluster/*.test.mjs
+#: make faults          what goes wrong around a cluster, between all kinds of
+#:                      nodes; writes what it has seen into docs/CLUSTER.md
+faults: setup servers
+	SIO_BUILD=$(OUT) SIO_FAULTS=1 \
+	    node --test-reporter=tap tests/cluster/faults.test.mjs
 #: make coverage        line coverage of protocol/ and src/ by all tests
 coverage:
 	@$(MAKE) --no-print-directory BUILD=coverage test; status=$$?; \
@@ -305,6 +310,6 @@ clean:
 -include $(patsubst %.o,%.d,$(call obj,$(PROTO) $(CORE) $(CLI) $(UNIT) $(FLOW) \
     $(SUPPORT) $(wildcard tests/fuzz/*.c tests/fuzz/driver/*.c demo/*/*.c tests/servers/*.c tests/e2e/*.c)))
 .PHONY: all certs help install uninstall demos demo servers test test-only check \
-    asan tsan debug churn test-cluster coverage bench bench-memory \
+    asan tsan debug churn test-cluster faults coverage bench bench-memory \
     conformance lint format sizes fuzz setup setup-demo clean FORCE
 .SECONDARY:

@@ -4,7 +4,9 @@
 //     node node-contract.mjs PORT [name=value ...]
 //
 // The options are the conformance server's; with redis=HOST:PORT also those of
-// node-adapters.mjs, and the event `call` of node-calls.mjs.
+// node-adapters.mjs, and the event `call` of node-calls.mjs. survive=1: a promise
+// that an adapter rejects and nobody handles is told on the error output; else it
+// ends the process, as Node does.
 //
 // SPDX-License-Identifier: MIT
 import { readFileSync } from "node:fs";
@@ -167,6 +169,9 @@ http.listen(Number(port), "127.0.0.1", () => {
   if (given.tlsCert) return ready();
   other.once("error", ready).listen(taken, "::1", ready).unref();
 });
+
+if (number("survive"))
+  process.on("unhandledRejection", (reason) => console.error(`unhandled: ${reason?.message ?? reason}`));
 
 process.on("SIGTERM", () => {
   setTimeout(() => process.exit(0), 2000).unref(); // whatever still hangs
