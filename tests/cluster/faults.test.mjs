@@ -6,7 +6,8 @@
 //
 // The node that is hurt is the first one of a pair. `make faults` runs all pairs
 // with longer faults and writes what it has seen into docs/CLUSTER.md; `make
-// test` has each fault once between nodes of ours, and some beside a Node's.
+// test` has each fault once between nodes of ours, and some beside a Node's, with
+// deadlines so long that how fast the machine is does not matter.
 //
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
@@ -14,12 +15,13 @@ import path from "node:path";
 import { test } from "node:test";
 import { root, within } from "../suites/support.mjs";
 import { cell, Faults, withPart, writePart } from "./faults-page.mjs";
-import { Traffic } from "./traffic.mjs";
+import { PATIENCE_MS, Traffic } from "./traffic.mjs";
 import { DIRECTIONS, until, Unsupported, World } from "./world.mjs";
 
 const ALL = Boolean(process.env.SIO_FAULTS);
 const LENGTH = ALL ? 100 : 40; // of a fault, in events of one client: 10 ms each
-const PATIENCE_MS = 2000; // for clients of the same node
+// Where nothing is said of it, commands end before that only if Redis is gone.
+const CALM = ALL ? {} : { commandTimeout: PATIENCE_MS };
 const ADAPTERS = ["classic", "sharded", "streams"];
 const MESSAGE = /^conformance: cluster: other servers may not be reached: .+$/;
 const UNHANDLED = /^unhandled: /;
@@ -33,7 +35,8 @@ async function counters(peer) {
   return (await within(fetch(`${peer.url}/cluster`), `the counters of ${peer.name}`)).json();
 }
 
-const inState = (peer, state) => until(async () => (await counters(peer)).state === state, `${peer.name} to be ${state}`);
+const inState = (peer, state) =>
+  until(async () => (await counters(peer)).state === state, `${peer.name} to be ${state}`, PATIENCE_MS);
 
 // What the counters of our nodes say meanwhile: the most that has waited.
 class Watch {
@@ -81,16 +84,12 @@ async function lasts(world, flow, names = ["f1", "t1"]) {
     const isOurs = (name === "f1" ? world.from : world.to).kind === "c";
     const count = () => (isOurs ? flow.own[name].heard.size : flow.sent[name].length);
     const goal = count() + LENGTH;
-    return within(until(() => count() >= goal, `${name} to hear its own events`), name, LENGTH * 10 + PATIENCE_MS);
+    return until(() => count() >= goal, `${name} to hear its own events`, PATIENCE_MS);
   }));
 }
 
-// A question to all nodes, of one that cannot reach them, fails at once.
-async function failsToAsk(peer) {
-  const begin = performance.now();
-  await assert.rejects(peer.call({ op: "fetch" }));
-  assert.ok(performance.now() - begin < 1000, "the question failed at once");
-}
+// A question to all nodes, of one that cannot reach them, does not wait for them.
+const failsToAsk = (peer) => assert.rejects(peer.call({ op: "fetch" }), /not possible in the present state/);
 
 // Redis ends, for whoever connects to it, too.
 async function ends(world, meanwhile = () => {}) {
@@ -99,7 +98,8 @@ async function ends(world, meanwhile = () => {}) {
   for (const { relay } of world.peers) await relay.listen();
 }
 
-// name; hurt(world, flow, watch), over when the fault is; options of the nodes;
+// name; number: of the checklist; mixed: pairs of `make test`, besides two of
+// ours; hurt(world, flow, watch), over when the fault is; options of the nodes;
 // breaks: whose connections are lost, "both" or "hurt"; keeps: which ways lose
 // nothing, between nodes of ours; size: bytes more in each event.
 const FAULTS = [
@@ -107,7 +107,7 @@ const FAULTS = [
     name: "Redis ends, and starts again",
     number: "R51: ",
     breaks: "both",
-    mixed: true,
+    mixed: ["c node", "node c"],
     hurt: (world) => ends(world),
   },
   {
@@ -130,7 +130,7 @@ const FAULTS = [
   },
   {
     name: "Redis freezes for longer than commands may take",
-    options: { commandTimeout: 200 },
+    options: { commandTimeout: 500 },
     breaks: "both",
     hurt: async (world, flow) => {
       world.redis.freeze();
@@ -141,7 +141,7 @@ const FAULTS = [
   },
   {
     name: "Redis freezes, and more is sent than may wait",
-    options: { maxQueued: 20000 },
+    options: { ...CALM, maxQueued: 20000 },
     size: 1000,
     most: 20000,
     hurt: async (world, flow) => {
@@ -158,13 +158,13 @@ const FAULTS = [
   {
     name: "a connection is cut amid a message from Redis",
     breaks: "hurt",
-    mixed: true,
+    mixed: ["c node", "node c"],
     hurt: (world) => within(world.from.relay.cutWithin("down"), "a message to cut"),
   },
   {
     name: "a connection is cut amid a command to Redis",
     breaks: "hurt",
-    mixed: true,
+    mixed: ["c node", "node c"],
     hurt: (world) => within(world.from.relay.cutWithin("up"), "a command to cut"),
   },
   {
@@ -197,7 +197,7 @@ const quiet = { recovery: 0, pingInterval: 20000, pingTimeout: 20000 };
 // Node's adapters leave promises unhandled when Redis is gone. Their servers are
 // kept alive here, so that there is more to see; that they would have ended is
 // told on the page.
-async function nodes(kinds, adapter, options = {}) {
+async function nodes(kinds, adapter, options = CALM) {
   const world = await World.start(kinds, kinds.map((kind) =>
     ({ ...quiet, adapter, ...(kind === "c" ? options : { survive: 1 }) })));
   for (const [name, peer] of [["f1", world.from], ["t1", world.to]])
@@ -207,10 +207,7 @@ async function nodes(kinds, adapter, options = {}) {
 }
 
 // What a client of a node of ours hears of itself, whatever happens.
-function checkOwn(own, name, frozen) {
-  assert.deepEqual([own.lost, own.twice, own.disorder], [0, 0, 0], `${name} and itself`);
-  if (!frozen) assert.ok(own.delay < PATIENCE_MS, `${name} had to wait ${own.delay} ms for itself`);
-}
+const checkOwn = (own, name) => assert.deepEqual([own.lost, own.twice, own.disorder], [0, 0, 0], `${name} and itself`);
 
 // What holds of each node of ours once it is over.
 function checkNode(fault, { peer, queued, heap, disconnects }, hurt) {
@@ -238,7 +235,7 @@ async function suffer(world, kinds, fault, flow) {
     heals = await flow.stop() && heals;
     for (const peer of ours(world)) {
       await inState(peer, "ready");
-      await until(async () => !(await counters(peer)).queued, "nothing to wait");
+      await until(async () => !(await counters(peer)).queued, "nothing to wait", PATIENCE_MS);
     }
     const seen = await watch.stop();
     return { seen, heals, ways: [result(flow, "away", world.from, seen, end), result(flow, "back", world.to, seen, end)] };
@@ -255,8 +252,8 @@ function result(flow, name, sender, seen, end) {
 
 function check(world, kinds, fault, flow, { seen, ways }) {
   for (const { peer } of seen) {
-    const name = peer === world.from ? "f1" : "t1", own = flow.own[name];
-    checkOwn(own, name, fault.frozen && peer === world.from);
+    const name = peer === world.from ? "f1" : "t1";
+    checkOwn(flow.own[name], name);
   }
   for (const one of seen) checkNode(fault, one, one.peer === world.from);
   if (kinds.includes("node")) return;
@@ -270,8 +267,7 @@ function check(world, kinds, fault, flow, { seen, ways }) {
   }
 }
 
-const wanted = (kinds, fault) => ALL || kinds.every((kind) => kind === "c") ||
-  (fault.mixed && kinds.includes("c"));
+const wanted = (kinds, fault) => ALL || kinds.join() === "c,c" || fault.mixed?.includes(kinds.join(" "));
 
 // Node's servers that would have ended: what they have said is taken from them.
 function mortal(world) {
@@ -311,7 +307,7 @@ async function answered(peer, count) {
   return Math.round(performance.now() - begin);
 }
 
-const REQUESTS = { options: { requestsTimeout: ALL ? 5000 : 500 } };
+const REQUESTS = { options: { ...CALM, requestsTimeout: ALL ? 5000 : 500 }, mixed: ["node c"] };
 
 // The first node is killed; later there is another one.
 const killed = (adapter, kinds) => scene(adapter, kinds, REQUESTS, async (world, flow) => {
@@ -333,7 +329,7 @@ const killed = (adapter, kinds) => scene(adapter, kinds, REQUESTS, async (world,
   const begin = performance.now();
   const again = new Traffic(world);
   await again.well(begin, "from and to the new node").finally(() => again.end());
-  assert.equal(await answered(world.to, 2) < PATIENCE_MS, true, "it is asked");
+  await answered(world.to, 2);
   checkOwn(flow.own.t1, "t1");
   assert.deepEqual([flow.away.twice, flow.away.disorder], [0, 0]);
 });
@@ -350,8 +346,8 @@ const hanging = (adapter, kinds) => scene(adapter, kinds, REQUESTS, async (world
     const ms = Math.round(performance.now() - begin);
     page.note(adapter, "it freezes: a question fails after", kinds, `${ms} ms`);
     if (kinds[1] === "c") {
-      assert.match(what, /time/);
-      assert.ok(ms < REQUESTS.options.requestsTimeout + PATIENCE_MS, `${ms} ms`);
+      assert.equal(what, "operation has timed out");
+      assert.ok(ms > REQUESTS.options.requestsTimeout - 50, `${ms} ms`); // clocks differ
     }
   } finally {
     process.kill(world.from.pid, "SIGCONT");
@@ -364,8 +360,8 @@ const hanging = (adapter, kinds) => scene(adapter, kinds, REQUESTS, async (world
 
 const SCENES = [
   ...FAULTS.map((fault) => [`${fault.number ?? ""}${fault.name}`, fault, (adapter, kinds) => once(adapter, kinds, fault)]),
-  ["it is killed", {}, killed],
-  ["R48: it freezes, and is asked", {}, hanging],
+  ["R3: it is killed", REQUESTS, killed],
+  ["R48: it freezes, and is asked", REQUESTS, hanging],
 ];
 
 async function all(t, adapter) {

@@ -8,6 +8,7 @@
 // SPDX-License-Identifier: MIT
 import { until } from "./world.mjs";
 
+export const PATIENCE_MS = 60_000; // a machine may be slow, and pauses between tries grow
 const EVERY_MS = 10;
 const PROOF = 10; // events in a row, without one lost: it is well again
 
@@ -85,7 +86,7 @@ export class Traffic {
 
   // Until all ways have been well since `begin`.
   well(begin, what) {
-    return until(() => this.ways.every((way) => way.isWell(begin)), `events to arrive ${what}`);
+    return until(() => this.ways.every((way) => way.isWell(begin)), `events to arrive ${what}`, PATIENCE_MS);
   }
 
   // These clients send no more.
@@ -98,6 +99,6 @@ export class Traffic {
   stop() {
     const last = [...this.ways, ...this.ways.map((way) => this.own[way === this.away ? "f1" : "t1"])];
     this.end();
-    return until(() => last.every((way) => way.last === way.sent.length - 1), "the last events").then(() => true, () => false);
+    return until(() => last.every((way) => way.last === way.sent.length - 1), "the last events", PATIENCE_MS / 4).then(() => true, () => false);
   }
 }

@@ -24,12 +24,12 @@ export class Unsupported extends Error {}
 const OFFSET = /^\d+-\d+$/; // what the streams adapter adds to events
 
 // Until `is` says so, for what has no event of its own.
-export function until(is, what) {
+export function until(is, what, ms) {
   let stop = false;
   const loop = (async () => {
     while (!stop && !(await is())) await new Promise((resolve) => setTimeout(resolve, 5));
   })();
-  return within(loop, what).finally(() => (stop = true));
+  return within(loop, what, ms).finally(() => (stop = true));
 }
 
 // "f1 t1": what each of them has received.
