@@ -24,7 +24,7 @@ class Emitter {
     emitter.commands = [];
     emitter.relay = await Relay.start(redis.where);
     emitter.relay.onCommand = ([command, ...words]) => emitter.commands.push([command.toString(), ...words]);
-    emitter.run([`url=redis://127.0.0.1:${emitter.relay.port}`, ...Object.entries(options).map(([name, value]) => `${name}=${value}`)]);
+    emitter.run([`url=redis://${emitter.relay.address}`, ...Object.entries(options).map(([name, value]) => `${name}=${value}`)]);
     return emitter;
   }
 

@@ -30,6 +30,7 @@ export function cell({ sent, lost, told, healed }, mortal) {
 }
 
 export class Faults {
+  spoilt = false; // whether a test has failed: then it is not written
   #tables = new Map(); // adapter -> what -> way -> pair -> cell
 
   #put(adapter, what, way, pair, text) {

@@ -7,6 +7,7 @@
 //
 // SPDX-License-Identifier: MIT
 import { spawn, spawnSync } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
@@ -179,8 +180,9 @@ export class Redis {
 
 // ----------------------------------------------------------------------- relay
 
-// TCP on a free port of 127.0.0.1 in front of a Redis; one for each node, so
-// that each can be cut off alone, and is known in MONITOR by its connections.
+// TCP in front of a Redis; one for each node, so that each can be cut off alone,
+// and is known in MONITOR by its connections. It has a loopback address of its
+// own, so that nobody takes its port while it does not listen.
 const MESSAGE = 40; // bytes that no mere acknowledgement of Redis has
 
 export class Relay {
@@ -189,6 +191,7 @@ export class Relay {
   static async start(where) {
     const relay = new Relay();
     relay.where = where;
+    relay.host = [127, ...Array.from({ length: 3 }, () => randomInt(1, 255))].join(".");
     relay.refusing = false; // whether new connections are closed at once
     relay.connections = 0; // so many there have been
     relay.onCommand = null; // each command that passes: its words, as Buffers
@@ -196,11 +199,12 @@ export class Relay {
     relay.listener = net.createServer((near) => relay.#accept(near));
     await relay.listen(0);
     relay.port = relay.listener.address().port;
+    relay.address = `${relay.host}:${relay.port}`;
     return relay;
   }
 
   listen(port = this.port) {
-    return new Promise((resolve, reject) => this.listener.once("error", reject).listen(port, "127.0.0.1", resolve));
+    return new Promise((resolve, reject) => this.listener.once("error", reject).listen(port, this.host, resolve));
   }
 
   // As a server that has ended: who connects is refused, until listen().

@@ -16,7 +16,7 @@ after(async () => {
   await redis?.stop();
 });
 
-const connect = () => new Connection({ host: "127.0.0.1", port: relay.port });
+const connect = () => new Connection({ host: relay.host, port: relay.port });
 
 test("cluster: a private Redis answers, binary too", { skip }, async () => {
   const bytes = Buffer.from([0, 13, 10, 255]);

@@ -58,7 +58,7 @@ export class Peer {
     peer.relay = plain ? null : await Relay.start(redis.where);
     if (peer.relay) peer.relay.onCommand = ([command, ...words]) => peer.commands.push([command.toString().toUpperCase(), ...words]);
     try {
-      peer.server = await startServer(kind, { redis: plain ?? `127.0.0.1:${peer.relay.port}`, ...options });
+      peer.server = await startServer(kind, { redis: plain ?? peer.relay.address, ...options });
     } catch (error) {
       await peer.relay?.stop();
       throw error;
