@@ -43,12 +43,14 @@ export function ask(socket, event, ...args) {
   return within(new Promise((resolve) => socket.emit(event, ...args, (...answer) => resolve(answer))), `the answer to "${event}"`);
 }
 
-// One client library over one way of transport, against one server.
+// One client library over one way of transport, against one server, or several
+// of a cluster in turn.
 export class Visitor {
   #sockets = [];
 
-  constructor(server, client, transports) {
-    this.url = `http://127.0.0.1:${server.port}`;
+  constructor(servers, client, transports) {
+    this.urls = [servers].flat().map(({ port }) => `http://127.0.0.1:${port}`);
+    this.turn = 0;
     this.client = client;
     this.transports = transports;
     this.v1 = client.v1;
@@ -58,7 +60,8 @@ export class Visitor {
   // A socket on a connection of its own. `auth` is, for the old ones, the query
   // of the namespace, which is the server's auth.
   make(path = "/", { auth, ...options } = {}) {
-    const socket = this.client.io(this.url + path, {
+    const url = this.urls[this.turn++ % this.urls.length];
+    const socket = this.client.io(url + path, {
       forceNew: true,
       reconnection: false,
       transports: this.transports,
@@ -66,8 +69,7 @@ export class Visitor {
       ...options,
     });
     this.#sockets.push(socket);
-    socket.welcome = next(socket, "welcome");
-    socket.welcome.catch(() => {});
+    socket.welcome = new Promise((resolve) => socket.once("welcome", (...args) => resolve(args)));
     return socket;
   }
 
@@ -88,6 +90,15 @@ export class Visitor {
     await next(other, "connect");
     return other;
   }
+
+  // One socket of each server that these are at.
+  oneOfEach(sockets) {
+    return [...new Map(sockets.map((socket) => [socket.io.uri, socket])).values()];
+  }
+
+  // Until the servers of these sockets are told what others send to this room,
+  // or namespace: one server knows at once.
+  async heard(_nsp, _room, ..._sockets) {}
 
   // Why a namespace was refused: its message and data, of which the old
   // protocol carries only one.
