@@ -149,12 +149,13 @@ $(DEMOS:%=$(OUT)/demo/%): $(OUT)/demo/%: $$(call obj,$$(wildcard demo/$$*/*.c de
 demos: $(DEMOS:%=$(OUT)/demo/%)
 
 #: make demo            set up, build and run the chat, print its URL (PORT=3000)
-#: make demo DEMO=X     another one: whiteboard, sensors, messages
+#: make demo DEMO=X     another one: whiteboard, sensors, messages, cluster
 DEMO ?= chat
 PORT ?= 3000
+RUN.cluster := node demo/cluster/run.mjs --program
 demo: setup-demo
 	+@$(MAKE) --no-print-directory $(JOBS) demos
-	$(OUT)/demo/$(DEMO) $(PORT)
+	$(RUN.$(DEMO)) $(OUT)/demo/$(DEMO) $(PORT)
 
 #: make servers         the servers of tests/servers, for outside checks
 servers: $(SERVERS:%=$(OUT)/servers/%)
@@ -301,7 +302,7 @@ bench-memory: certs
 setup:
 	@sh tests/setup.sh all
 setup-demo:
-	@sh tests/setup.sh demo
+	@sh tests/setup.sh demo $(DEMO)
 
 clean:
 	rm -rf build

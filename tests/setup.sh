@@ -1,9 +1,9 @@
 #!/bin/sh
-# setup.sh all|demo -- install what is missing and say so; silent and quick when
-# nothing is. Debian 12 packages come from apt, the JavaScript packages from
-# npm as package-lock.json pins them.
+# setup.sh all|demo [NAME] -- install what is missing and say so; silent and
+# quick when nothing is. Debian 12 packages come from apt, the JavaScript
+# packages from npm as package-lock.json pins them.
 #
-#     demo  what it takes to build and run the demos
+#     demo  what it takes to build and run the demos, or that of the name
 #     all   the same, and what the tests, the fuzzers and `make lint` use
 #
 # SPDX-License-Identifier: MIT
@@ -23,9 +23,12 @@ python='python3-socketio python3-aiohttp python3-requests python3-websocket'
 
 case ${1-} in
 all) packages="$build $checks" ;;
-demo) packages=$build browser='' proxies='' redis='' python='' ;;
+demo)
+    packages=$build browser='' proxies='' redis='' python=''
+    [ "${2-}" != cluster ] || proxies=haproxy redis=redis-server
+    ;;
 *)
-    echo 'usage: setup.sh all|demo' >&2
+    echo 'usage: setup.sh all|demo [NAME]' >&2
     exit 2
     ;;
 esac
@@ -88,7 +91,6 @@ install_services() {
         redis-server) as_root systemctl disable redis-server ;;
         nginx-light) as_root systemctl disable nginx ;;
         haproxy) as_root systemctl disable haproxy ;;
-        redis-server) as_root systemctl disable redis-server ;;
         esac
     done >"$log" 2>&1
 }

@@ -34,7 +34,7 @@ static bool find_folder(const char *folder, const char *probe,
     return false;
 }
 
-static bool find_folders(struct site *site)
+bool site_find(struct site *site)
 {
     char folder[PATH_MAX / 2];
     const char *missing = NULL;
@@ -90,7 +90,7 @@ bool site_read(struct site *site, const char *name, const char *about, int argc,
         return false;
     }
     *status = EXIT_FAILURE;
-    return find_folders(site);
+    return site_find(site);
 }
 
 static void print_log(void *user, sio_log_level level, const char *message)
@@ -118,12 +118,17 @@ static bool serve(const struct site *site, sio_server *server,
     return rc == SIO_OK;
 }
 
+bool site_serve(const struct site *site, sio_server *server)
+{
+    return serve(site, server, "/common", site->common) &&
+           serve(site, server, "/", site->page);
+}
+
 bool site_open(const struct site *site, sio_server *server)
 {
     char address[16];
 
-    if (!serve(site, server, "/common", site->common) ||
-        !serve(site, server, "/", site->page))
+    if (!site_serve(site, server))
         return false;
     snprintf(address, sizeof address, ":%u", site->port);
     if (sio_listen(server, address, NULL) != SIO_OK)

@@ -32,10 +32,17 @@ struct site {
 bool site_read(struct site *site, const char *name, const char *about, int argc,
                char **argv, int *status);
 
+/* For a program with a command line of its own: find the folders of site->name.
+ * False: which one is missing has been printed. */
+bool site_find(struct site *site);
+
 /* Set client_dir and a log on stderr. */
 void site_options(struct site *site, sio_options *options);
 
-/* Serve the page, listen, and print the line. False: why has been printed. */
+/* Serve the page. False: why has been printed. */
+bool site_serve(const struct site *site, sio_server *server);
+
+/* The same, listen, and print the line. False: why has been printed. */
 bool site_open(const struct site *site, sio_server *server);
 
 #endif /* DEMO_COMMON_SITE_H */

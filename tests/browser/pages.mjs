@@ -20,9 +20,10 @@ export const skip = existsSync(CHROMIUM) ? false : "chromium is not installed";
 export class Demo {
   problems = []; // what a page complained of, and requests that went elsewhere
 
-  static async start(name) {
+  // command: takes the port as its last argument.
+  static async start(name, command = [`${BUILD}/demo/${name}`], env = {}) {
     const demo = new Demo();
-    demo.name = name;
+    Object.assign(demo, { name, command, env });
     mkdirSync(LOGS, { recursive: true });
     await demo.run(0);
     demo.url = `http://localhost:${demo.port}/`;
@@ -31,8 +32,9 @@ export class Demo {
   }
 
   async run(port = this.port) {
-    this.program = await startProgram(`${BUILD}/demo/${this.name}`, [String(port)],
-      new RegExp(`^${this.name}: http://localhost:(\\d+)$`));
+    const [program, ...args] = this.command;
+    this.program = await startProgram(program, [...args, String(port)],
+      new RegExp(`^${this.name}: http://localhost:(\\d+)$`), { env: this.env });
     this.port = Number(this.program.match[1]);
   }
 
