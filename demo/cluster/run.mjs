@@ -3,14 +3,15 @@
 //
 //     browser --> haproxy :PORT --> c1, c2, js1 --> Redis
 //
-//     node run.mjs [--program build/release/demo/cluster] [PORT]
+//     node run.mjs [--program build/release/demo/cluster] [--pause 3000] [PORT]
 //
-// PORT is 3000 when not given; 0 is any free one.
+// PORT is 3000 when not given; 0 is any free one. After the pause, in
+// milliseconds, a node that has ended is started again.
 //
 // It prints the address of the page on standard output, and on standard error a
-// line for each process that starts or ends. SIGINT or SIGTERM ends them all. A
-// node that ends is started again, as what runs servers does it; when any other
-// process ends, or a node cannot start, all end, and the status is 1.
+// line for each process that starts or ends. SIGINT or SIGTERM ends them all;
+// so does one that cannot start, or that ends and is not a node, and the status
+// is 1 then.
 //
 // But for haproxy's port everything is a unix socket in a folder of its own, so
 // that two such clusters do not meet.
@@ -28,23 +29,34 @@ import { parseArgs } from "node:util";
 
 const START_MS = 10000; // a process may take to be ready
 const STOP_MS = 5000; // and to end
-const PAUSE_MS = 3000; // before a node that has ended is started again
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const { values: { program }, positionals: [wanted = "3000"] } = parseArgs({
-  allowPositionals: true,
-  options: { program: { type: "string", default: join(ROOT, "build/release/demo/cluster") } },
+const usage = "usage: node run.mjs [--program PROGRAM] [--pause MS] [PORT]";
+const { values: { program, pause }, positionals: [wanted = "3000"] } = readOptions({
+  program: { type: "string", default: join(ROOT, "build/release/demo/cluster") },
+  pause: { type: "string", default: "3000" },
 });
 process.env.PATH += ":/usr/local/sbin:/usr/sbin:/sbin"; // haproxy is there
 
-const say = (text) => console.error(`cluster: ${text}`);
+function say(text) {
+  console.error(`cluster: ${text}`);
+}
+
+function readOptions(options) {
+  try {
+    return parseArgs({ allowPositionals: true, options });
+  } catch (error) {
+    say(`${error.message}\n${usage}`);
+    process.exit(2);
+  }
+}
 
 // ---------------------------------------------------------------------- parts
 
 // What has to be there; the reason why not, or "".
 function missing() {
   const absent = ["redis-server", "haproxy"].filter((name) => spawnSync(name, ["-v"]).error);
-  if (!/^\d{1,5}$/.test(wanted) || wanted > 65535) return "usage: node run.mjs [--program PROGRAM] [PORT]";
+  if (!/^\d{1,5}$/.test(wanted) || wanted > 65535 || !/^\d{1,9}$/.test(pause)) return usage;
   if (absent.length) return `${absent.join(" and ")} not found: "make demo DEMO=cluster" installs what is missing`;
   if (!existsSync(join(ROOT, "node_modules/@socket.io/redis-adapter"))) return 'no Node packages: run "make setup-demo DEMO=cluster" first';
   if (!existsSync(program)) return `${program} not found: run "make demos" first`;
@@ -145,7 +157,7 @@ function start(part) {
 function onEnd(part, child, { code, signal }) {
   say(`${part.name} has ended, pid ${child.pid}, ${signal ?? `status ${code}`}`);
   if (stopping) failed ||= part.again && code !== 0 && signal !== "SIGTERM";
-  else if (part.again && child.ready) setTimeout(() => stopping || start(part).catch(fail), PAUSE_MS);
+  else if (part.again && child.ready) setTimeout(() => stopping || start(part).catch(fail), Number(pause));
   else if (child.ready) fail(new Error(`without ${part.name} there is no cluster`));
 }
 

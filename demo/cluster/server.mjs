@@ -16,13 +16,17 @@ import { Server } from "socket.io";
 const ANSWER_MS = 3000; // how long those who are told something may take
 const QUESTION_MS = 2000; // how long the other nodes may take
 
-const { values: { name, redis }, positionals: [address] } = parseArgs({
+const { values: { name, redis, help }, positionals: [address] } = parseArgs({
   allowPositionals: true,
-  options: { name: { type: "string", default: "js1" }, redis: { type: "string", default: "redis://127.0.0.1" } },
+  options: {
+    name: { type: "string", default: "js1" },
+    redis: { type: "string", default: "redis://127.0.0.1" },
+    help: { type: "boolean" },
+  },
 });
 if (!address) {
-  console.error("usage: node server.mjs [--name NAME] [--redis URL] ADDRESS");
-  process.exit(2);
+  console.log("usage: node server.mjs [--name NAME] [--redis URL] ADDRESS");
+  process.exit(help ? 0 : 2);
 }
 
 const isLine = (text, limit) =>

@@ -14,13 +14,14 @@ import { BUILD, until } from "../e2e/harness.mjs";
 import { missing } from "../e2e/proxies.mjs";
 import { Demo, fits, online, skip as noBrowser } from "./pages.mjs";
 
-const LAUNCHER = "demo/cluster/run.mjs";
+const PAUSE_MS = 5000; // so long a node is away: every page shall see that
 const skip = noBrowser || (HAVE_REDIS ? false : "redis-server is not installed") || missing("haproxy");
 
 // The launcher's folder is in one of ours: nothing may be left in it.
 const folder = mkdtempSync(join(tmpdir(), "sio-demo-"));
 const demo = skip ? null
-  : await Demo.start("cluster", [process.execPath, LAUNCHER, "--program", `${BUILD}/demo/cluster`], { TMPDIR: folder });
+  : await Demo.start("cluster", [process.execPath, "demo/cluster/run.mjs", "--pause", String(PAUSE_MS),
+    "--program", `${BUILD}/demo/cluster`], { TMPDIR: folder });
 after(async () => {
   await demo?.browser.close();
   rmSync(folder, { recursive: true, force: true });
@@ -36,6 +37,12 @@ const sees = (page, ...texts) => texts
 const at = (page, node, name) => card(page, node).locator(`[data-person="${name}"]`).waitFor();
 const inState = (page, node, state) => page.locator(`.node[data-node="${node}"][data-state="${state}"]`).waitFor();
 const nodeOf = (page) => page.locator('.node[data-state="own"]').getAttribute("data-node");
+
+// The node that serves the page, once it is another one.
+async function elsewhere(page, than) {
+  await page.locator(`.node[data-state="own"]:not([data-node="${than}"])`).waitFor();
+  return nodeOf(page);
+}
 
 async function enter(page, name) {
   await page.getByLabel("Your name").fill(name);
@@ -138,6 +145,21 @@ test("cluster: a name without letters is refused by every node", { skip }, async
   await page.context().close();
 });
 
+test("cluster: two windows of one browser have one cookie, and each its own node", { skip }, async () => {
+  const dan = await demo.open({ context: pages.Ann.context() });
+  await enter(dan, "Dan");
+  await moveTo(dan, "js1");
+  await say(dan, "To everybody", "from the other window");
+  await sees(pages.Ann, "js1", "from the other window");
+  await sees(dan, "from the other window", "Ann at c1");
+  await pages.Ann.reload();
+  await inState(pages.Ann, "c1", "own");
+  await online(pages.Ann);
+  await at(pages.Ann, "js1", "Dan");
+  await dan.close();
+  await pages.Ann.locator('[data-person="Dan"]').waitFor({ state: "detached" });
+});
+
 // Ann stops Bob's node: he is served by another one, and all see that.
 for (const [by, of] of [["Ann", "Bob"], ["Bob", "Cem"], ["Cem", "Ann"]]) {
   test(`cluster: the node of ${of} is stopped from the page of ${by}, and is replaced`, { skip }, async () => {
@@ -146,15 +168,14 @@ for (const [by, of] of [["Ann", "Bob"], ["Bob", "Cem"], ["Cem", "Ann"]]) {
     const before = running().get(node);
     await card(pages[by], node).getByRole("button", { name: "Stop" }).click();
     for (const page of Object.values(pages)) await sees(page, node, "is gone");
-    await sees(pages[of], "serves you now");
-    const refuge = await nodeOf(pages[of]);
-    assert.notEqual(refuge, node);
+    const refuge = await elsewhere(pages[of], node);
+    await sees(pages[of], refuge, "serves you now");
     if (by === "Ann") await demo.shot(pages[by], "gone");
     for (const page of Object.values(pages)) {
       await at(page, refuge, of);
       await sees(page, node, "is here again");
     }
-    await until(`${node} runs again`, () => ![undefined, before].includes(running().get(node)), 10000);
+    await until(`${node} runs again`, () => ![undefined, before].includes(running().get(node)), 15000);
     assert.ok(demo.program.stderr.includes(`, pid ${before}, status 0\n`), demo.program.stderr);
     await online(pages[of]);
     await say(pages[of], "To everybody", `${of} is back`);
@@ -164,11 +185,15 @@ for (const [by, of] of [["Ann", "Bob"], ["Bob", "Cem"], ["Cem", "Ann"]]) {
 
 test("cluster: a node that is killed is replaced as well", { skip }, async () => {
   for (const [i, name] of NAMES.entries()) await moveTo(pages[name], NODES[i]);
-  process.kill(running().get("c1"), "SIGKILL");
-  await sees(pages.Ann, "serves you now");
-  for (const page of Object.values(pages)) await at(page, await nodeOf(pages.Ann), "Ann");
-  await until("c1 runs again", () => running().has("c1"), 10000);
+  const before = running().get("c1");
+  process.kill(before, "SIGKILL");
+  const refuge = await elsewhere(pages.Ann, "c1");
+  for (const page of Object.values(pages)) {
+    await inState(page, "c1", "gone");
+    await at(page, refuge, "Ann");
+  }
   for (const page of Object.values(pages)) await inState(page, "c1", "here");
+  assert.ok(demo.program.stderr.includes(`, pid ${before}, SIGKILL\n`), demo.program.stderr);
   await moveTo(pages.Ann, "c1");
 });
 

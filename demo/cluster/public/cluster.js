@@ -127,6 +127,7 @@ function show() {
   shown = state;
   $("where").textContent = `${count(people.length, "person", "people")} at ${count(here, "node", "nodes")}`;
   $("nodes").replaceChildren(...[...nodes].sort(([a], [b]) => (a < b ? -1 : 1)).map(nodeCard));
+  for (const node of document.querySelectorAll(".chip")) node.style.setProperty("--hue", hueOf(node.textContent));
   $("to").replaceChildren(...recipients());
   $("to").value = chosen;
   if ($("to").selectedIndex < 0) $("to").value = "";
@@ -160,7 +161,7 @@ async function look() {
     const [answers, list] = await Promise.all([ask("nodes"), ask("people")]).catch(() => []);
     if (!list || !socket.connected) break;
     updateNodes(answers);
-    people = list.sort((a, b) => (a.name < b.name ? -1 : 1));
+    people = list.filter(({ name }) => name).sort((a, b) => (a.name < b.name ? -1 : 1));
     show();
   }
   asking = false;
@@ -169,15 +170,24 @@ setInterval(look, LOOK_MS);
 
 // ----------------------------------------------------------------------- log
 
-// One line: where it comes from, what, and what is known of its way.
-function log(node, ...content) {
+// Who reads further up stays there.
+function keepingEnd(change) {
   const list = $("log");
   const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+
+  change(list);
+  if (atEnd) list.scrollTop = list.scrollHeight;
+}
+new ResizeObserver(() => ($("log").scrollTop = $("log").scrollHeight)).observe($("log"));
+
+// One line: where it comes from, and what.
+function log(node, ...content) {
   const line = element("li", "", chip(node), element("p", "", ...content));
 
-  list.append(line);
-  if (list.children.length > LOG_LINES) list.firstChild.remove();
-  if (atEnd) list.scrollTop = list.scrollHeight;
+  keepingEnd((list) => {
+    list.append(line);
+    if (list.children.length > LOG_LINES) list.firstChild.remove();
+  });
   return line;
 }
 
@@ -190,19 +200,18 @@ function sayTo(room, text) {
   const way = element("small", "quiet", "…");
   const start = performance.now();
 
-  line.classList.add("own");
   line.append(way);
   socket.timeout(ANSWER_MS).emit("say", room, text, (late, answers) => {
     const ms = performance.now() - start;
     const reached = Array.isArray(answers) ? answers.filter(Array.isArray) : [];
 
-    line.dataset.reached = reached.length;
-    if (late) way.textContent = "no answer";
-    else if (typeof answers === "string") way.textContent = answers;
-    else if (!reached.length) way.textContent = "nobody is there";
-    else way.textContent = `${reached.length > 3 ? count(reached.length, "person", "people")
-      : reached.map(([name, node]) => `${name} at ${node}`).join(", ")} · ${ms.toFixed(1)} ms there and back`;
-    $("log").lastChild.scrollIntoView({ block: "nearest" });
+    keepingEnd(() => {
+      if (late) way.textContent = "no answer";
+      else if (typeof answers === "string") way.textContent = answers;
+      else if (!reached.length) way.textContent = "nobody is there";
+      else way.textContent = `${reached.length > 3 ? count(reached.length, "person", "people")
+        : reached.map(([name, node]) => `${name} at ${node}`).join(", ")} · ${ms.toFixed(1)} ms there and back`;
+    });
   });
 }
 
