@@ -27,8 +27,7 @@
 #define TEXT_LIMIT 600 /* bytes: 200 of them */
 #define ANSWER_MS 3000 /* how long those who are told something may take */
 
-/* The page shows names and texts as text; it need not show control
- * characters. */
+/* Whatever is no control character: the page shows it as text. */
 static bool is_line(const char *text, size_t n, size_t limit)
 {
     for (size_t i = 0; i < n; i++)
@@ -151,7 +150,7 @@ static void on_answers(int error, sio_event *answers, void *user)
     cJSON *list = cJSON_CreateArray();
     const cJSON *item;
 
-    (void)error; /* who has just left does not answer */
+    (void)error; /* as above */
     for (size_t i = 0; i < sio_arg_count(answers); i++)
         if (sio_arg_json(answers, i, &item) == SIO_OK)
             add(list, cJSON_Duplicate(item, true));
@@ -183,8 +182,7 @@ static void on_describe(sio_namespace *nsp, sio_event *event, void *user)
 
 /* ---------------------------------------------------------------- sayings */
 
-/* To everybody but the sender, or those of them in a room: "node:NAME", or the
- * id of a socket, at whichever node. There are no other rooms. */
+/* To all but the sender, or those in a room: "node:NAME", or a socket's id. */
 static void on_say(sio_socket *socket, sio_event *event, void *user)
 {
     struct node *node = user;
@@ -195,6 +193,8 @@ static void on_say(sio_socket *socket, sio_event *event, void *user)
 
     if (sio_arg_string(event, 0, &room, NULL) == SIO_OK)
         target = sio_to(socket, room);
+    else if (sio_arg_kind(event, 0) != SIO_NULL)
+        return;
     if (sio_arg_string(event, 1, &text, &size) != SIO_OK ||
         !is_line(text, size, TEXT_LIMIT)) {
         sio_ack(event, sio_string("A line has 1 to 200 characters."));

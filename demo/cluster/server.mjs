@@ -100,8 +100,9 @@ io.on("connection", (socket) => {
     io.serverSideEmit("describe", (_late, answers) => ack(answers));
   }));
   socket.on("say", ask((room, text, ack) => {
-    if (!isLine(text, 600)) return ack?.("A line has 1 to 200 characters.");
-    const target = typeof room === "string" ? socket.to(room) : socket.broadcast;
+    if (room !== null && typeof room !== "string") return;
+    if (!isLine(text, 600)) return ack("A line has 1 to 200 characters.");
+    const target = room === null ? socket.broadcast : socket.to(room);
     target.timeout(ANSWER_MS).emit("said", socket.data.name, name, room, text, (_late, answers) => ack(answers));
   }));
   socket.on("stop", (which) => {

@@ -9,8 +9,9 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { io } from "socket.io-client";
 import { HAVE_REDIS } from "../cluster/redis.mjs";
-import { BUILD, until } from "../e2e/harness.mjs";
+import { BUILD, next, until } from "../e2e/harness.mjs";
 import { missing } from "../e2e/proxies.mjs";
 import { Demo, fits, online, skip as noBrowser } from "./pages.mjs";
 
@@ -143,6 +144,55 @@ test("cluster: a name without letters is refused by every node", { skip }, async
   await page.getByRole("button", { name: "Come in" }).click();
   await page.locator("#refused", { hasText: "choose a name" }).waitFor();
   await page.context().close();
+});
+
+// What a client says that is no page, and what it is answered.
+async function converse(node) {
+  const socket = io(demo.url, {
+    transports: ["websocket"], forceNew: true, reconnection: false, auth: { name: "Eve" }, extraHeaders: { Cookie: `node=${node}` },
+  });
+  const [served] = await next(socket, "welcome");
+  assert.equal(served, node);
+  const said = [];
+  const ask = (...args) => socket.timeout(5000).emitWithAck(...args);
+  for (const [room, text] of [[null, ""], [null, 7], [null, "a\nb"], [null, "x".repeat(601)], [null], ["nobody", "hello"], [`node:${node}`, 5]])
+    said.push([room === null ? "all" : "room", await ask("say", room, text)]);
+  socket.emit("say", 5, "no room", () => said.push("unexpected"));
+  socket.emit("say", {}, "nor this", () => said.push("unexpected"));
+  socket.emit("say", null, "nobody asks");
+  socket.emit("say");
+  socket.emit("people");
+  socket.emit("nodes", 1, 2);
+  socket.emit("stop", { name: node });
+  socket.emit("stop");
+  const people = await ask("people");
+  const nodes = await ask("nodes");
+  const own = people.find(({ id }) => id === socket.id);
+  socket.close();
+  return {
+    said, own: { ...own, id: null, node: own.node === node }, keys: people.map((each) => Object.keys(each).sort().join(" ")),
+    people: people.map(({ name }) => name).sort(), nodes: [served, ...nodes.map(([name]) => name)].sort(),
+  };
+}
+
+test("cluster: every node answers alike, whatever it is told", { skip }, async () => {
+  const first = await converse("c1");
+  assert.deepEqual(first.people, ["Ann", "Bob", "Cem", "Eve"]);
+  assert.deepEqual(first.nodes, NODES);
+  assert.deepEqual(first.own, { id: null, name: "Eve", node: true, transport: "websocket" });
+  assert.deepEqual(first.said.map(([, answer]) => typeof answer), ["string", "string", "string", "string", "string", "object", "string"]);
+  for (const name of NAMES) await pages[name].locator('[data-person="Eve"]').waitFor({ state: "detached" });
+  for (const node of ["c2", "js1"]) {
+    assert.deepEqual(await converse(node), first);
+    for (const name of NAMES) await pages[name].locator('[data-person="Eve"]').waitFor({ state: "detached" });
+  }
+  assert.equal(running().size, 5);
+});
+
+test("cluster: markup is shown as it was typed", { skip }, async () => {
+  await say(pages.Bob, "To everybody", '<img src=x onerror="document.title=1"><b>bold</b>');
+  await sees(pages.Ann, "onerror");
+  assert.equal(await pages.Ann.locator("#log .said *, #log img").count(), 0);
 });
 
 test("cluster: two windows of one browser have one cookie, and each its own node", { skip }, async () => {
