@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "src/net/conn.h"
+#include "src/net/entries.h"
 #include "src/net/handoff.h"
 #include "src/net/limits.h"
 #include "src/net/output.h"
@@ -485,6 +486,7 @@ static int join_loop(struct net_loop *loop, int fd,
     c->reading = true;
     list_init(&c->dirty);
     net_conn_set_ops(c, ops, self);
+    net_entries_need(loop, fd);
     if (event_assign(&c->event, loop->base, fd, EV_READ | EV_PERSIST, on_event,
                      c) < 0 ||
         event_add(&c->event, NULL) < 0) {

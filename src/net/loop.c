@@ -7,10 +7,12 @@
  * SPDX-License-Identifier: MIT
  */
 #include "src/net/loop.h"
+#include "src/net/entries.h"
 #include "src/net/output.h"
 #include "src/net/trim.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
@@ -302,6 +304,8 @@ static int open_base(struct net_loop *loop,
                      const struct net_loop_config *config)
 {
     loop->owns_base = !config->base;
+    loop->entries_end =
+        loop->owns_base && !config->moves ? NET_ENTRIES_FROM : INT_MAX;
     loop->base = config->base ? config->base : base_new(config->moves);
     if (!loop->base)
         return SIO_E_NOMEM;

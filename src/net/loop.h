@@ -63,7 +63,8 @@ struct net_limits;
 struct net_loop {
     struct event_base *base;
     bool owns_base;
-    bool running;             /* inside net_loop_run() */
+    int entries_end; /* of the numbers that libevent knows: see entries.h */
+    bool running;    /* inside net_loop_run() */
     _Atomic pthread_t thread; /* that runs it, or has made it */
     atomic_bool stopping;
 

@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "src/net/proxy.h"
+#include "src/net/entries.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -102,6 +103,7 @@ int net_proxy_accept(struct net_proxies *all, int fd,
     p->fd = fd;
     p->peer = *peer;
     net_timer_init(&p->timeout);
+    net_entries_need(all->loop, fd);
     event_assign(&p->event, all->loop->base, fd, EV_READ | EV_PERSIST,
                  on_readable, p);
     if (event_add(&p->event, NULL) < 0) {

@@ -358,9 +358,6 @@ WHY = '''
 * **Memory per idle client.** Where it goes, and what was taken away so far, is in
   [decision 17](decisions/0017-what-an-idle-connection-costs.md). Over TLS most
   of it is OpenSSL's own, which has no call to give more of it back.
-* **Memory after all have left.** libevent's table of descriptors and the last
-  blocks of the heap keep pages that are mostly empty; they are used again by
-  the next clients.
 
 {table}
 
