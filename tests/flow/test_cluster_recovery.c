@@ -136,14 +136,18 @@ static int come(size_t node, const char *auth)
     return fd;
 }
 
-/* What stands behind `key":"` in a text, up to the next quote. */
+/* What stands behind `"key":"` in a text, up to the next quote. An id may have
+ * the letters of a key. */
 static const char *member(const char *text, const char *key, char out[64])
 {
-    const char *at = strstr(text, key);
+    char name[16];
+    const char *at;
 
+    snprintf(name, sizeof name, "\"%s\":\"", key);
+    at = strstr(text, name);
     out[0] = 0;
     if (at)
-        sscanf(at + strlen(key) + 3, "%63[^\"]", out);
+        sscanf(at + strlen(name), "%63[^\"]", out);
     return out;
 }
 

@@ -735,7 +735,7 @@ static void test_off(void)
     open_server(NULL);
     CHECK_MATCH(dial(&c, "40{\"pid\":\"x\",\"offset\":\"y\"}"),
                 "T:40{\"sid\":\"*\"}|");
-    CHECK(!strstr(w.got, "pid"), "a pid");
+    CHECK(!strstr(w.got, "\"pid\""), "a pid");
     CHECK_SEEN("in:not asked for {};");
     sio_emit(latest, "x");
     sio_emit(root(), "y");
