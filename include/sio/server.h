@@ -214,8 +214,7 @@ typedef struct sio_options {
                                     with 503, 1013 or "forced close" */
     unsigned loops; /* 1: event loops, each a thread; 0: one per core. With more
                        than one, handlers of several sockets run at the same
-                       time: see docs/API.md, Threads. Not with event_base
-                       or generate_id */
+                       time: see docs/API.md, Threads. Not with event_base */
 
     /* How to reach the other servers of a cluster: see <sio/redis.h>,
      * <sio/adapter.h>. NULL: there are none. The adapter's own options, or

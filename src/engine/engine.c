@@ -69,6 +69,7 @@ static const char homes[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx"
 void eng_set_home(struct engine *e, unsigned home)
 {
     e->home = homes[home];
+    e->home_number = home;
 }
 
 int eng_home_of(const char *sid)

@@ -20,6 +20,7 @@
 
 #include "protocol/base/map.h"
 #include "protocol/engineio/error.h"
+#include "src/engine/ids.h"
 #include "src/engine/packet.h"
 #include "src/http/compress.h"
 #include "src/http/cookie.h"
@@ -66,6 +67,7 @@ struct eng_options {
     void (*on_connection_error)(const sio_connection_error *error, void *user);
     void *hook_user;
     struct http_server *http; /* for eng_unfinished(); NULL: nothing counts */
+    struct eng_ids *ids;      /* of several engines with generate_id, or NULL */
 };
 
 /* How far a session's upgrade had come. */
@@ -154,7 +156,8 @@ struct engine {
     struct net_timer_queue pings, pongs, upgrades, noops, poll_closes;
     struct net_timer_queue silences; /* of Engine.IO 3, whose clients ping */
     uint32_t sid_counter;
-    char home; /* stands in every session id; 0: nothing does */
+    unsigned home_number; /* see eng_set_home() */
+    char home; /* stands in every session id of ours; 0: nothing does */
     bool shut;
     bool refuses_new;
     size_t buffered; /* bytes that wait for polls */
@@ -170,7 +173,8 @@ int eng_init(struct engine *e, struct net_loop *loop,
              void *self);
 
 /* Of several engines, each on a loop of its own, this is number `home` (0 to
- * 63): its session ids say so. Before the first session. */
+ * 63): its session ids say so, and options.ids of those that the program makes.
+ * Before the first session. */
 void eng_set_home(struct engine *e, unsigned home);
 /* The number in such an id, ENG_SID_LEN characters; -1: it is none. */
 int eng_home_of(const char *sid);

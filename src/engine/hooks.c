@@ -68,11 +68,17 @@ static void refuse_id(const sio_handshake *h, const char *error)
                                            .error = error });
 }
 
+static bool is_taken(struct engine *e, sio_str id)
+{
+    return e->options.ids ? eng_ids_find(e->options.ids, id) >= 0
+                          : session_find(e, id) != NULL;
+}
+
 static void go_on_with_id(const sio_handshake *h)
 {
     if (!h->yes)
         refuse_id(h, h->text);
-    else if (session_find(h->engine, str_of(h->text)))
+    else if (is_taken(h->engine, str_of(h->text)))
         refuse_id(h, "the id is taken");
     else
         engine_open(h->engine, h->ex, str_of(h->text));

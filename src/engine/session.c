@@ -17,11 +17,13 @@
 /* `sid` p NULL: one like Node's. */
 static int set_sid(struct eng_session *s, sio_str sid)
 {
+    struct eng_ids *ids = s->engine->options.ids;
+
     if (!sid.p)
         return engine_make_sid(s->engine, s->sid);
     memcpy(s->sid, sid.p, sid.n);
     s->sid[sid.n] = 0;
-    return SIO_OK;
+    return ids ? eng_ids_add(ids, sid, s->engine->home_number) : SIO_OK;
 }
 
 struct eng_session *session_new(struct engine *e, struct http_exchange *ex,
@@ -56,6 +58,8 @@ static void session_free(struct net_deferred *d)
 {
     struct eng_session *s = container_of(d, struct eng_session, cleanup);
 
+    if (s->engine->options.ids)
+        eng_ids_remove(s->engine->options.ids, str_of(s->sid));
     free(s->request);
     free(s);
 }

@@ -265,8 +265,6 @@ static const char *check_loops(const sio_options *o)
         return NULL;
     if (o->event_base)
         return "loops: one on an event_base of the program's";
-    if (o->generate_id)
-        return "generate_id: with one loop only, since an id says which it is";
     return NULL;
 }
 

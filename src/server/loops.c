@@ -49,23 +49,35 @@ static bool is_engines(sio_server *server, const struct http_request *r)
                             (sio_str){ path.p + base.n, path.n - base.n }));
 }
 
+/* The loop that has the session, or would; NULL: none. */
+static struct server_loop *home_of(sio_server *server, sio_str sid)
+{
+    int home = -1;
+
+    if (server->options.generate_id)
+        home = eng_ids_find(&server->ids, sid);
+    else if (sid.n == ENG_SID_LEN)
+        home = eng_home_of(sid.p);
+    return home >= 0 && (size_t)home < server->loop_count
+               ? server_loop_at(server, (size_t)home)
+               : NULL;
+}
+
 static struct http_server *route(void *self, const struct http_exchange *ex)
 {
     struct server_loop *here = self;
     sio_server *server = here->server;
-    struct server_loop *to = here;
-    char sid[ENG_SID_LEN + 2];
+    struct server_loop *to = here, *home;
+    char sid[SIO_ID_MAX + 1];
     int n;
 
     if (!is_engines(server, ex->request)) {
         to = &server->main;
     } else {
         n = http_query_text(ex->request->query, STR("sid"), sid, sizeof sid);
-        if (n == ENG_SID_LEN) {
-            int home = eng_home_of(sid);
-
-            if (home >= 0 && (size_t)home < server->loop_count)
-                to = server_loop_at(server, (size_t)home);
+        if (n > 0 && (size_t)n < sizeof sid) {
+            home = home_of(server, (sio_str){ sid, (size_t)n });
+            to = home ? home : here;
         } else if (n <= 0 && ex->later) {
             to = server_loop_next(server);
         }

@@ -256,6 +256,8 @@ static int init_hub(sio_server *server, const struct eng_options *eng)
         e->options.http = &server_loop_at(server, i)->http;
         if (server->loop_count > 1)
             eng_set_home(e, (unsigned)i);
+        if (server->loop_count > 1 && o->generate_id)
+            e->options.ids = &server->ids;
     }
     return SIO_OK;
 }
@@ -263,8 +265,9 @@ static int init_hub(sio_server *server, const struct eng_options *eng)
 static int init_layers(sio_server *server, const struct eng_options *eng,
                        uint64_t (*clock)(void *self), void *clock_self)
 {
-    int r = limit_connections(server);
+    int r = limit_connections(server), ids = eng_ids_init(&server->ids);
 
+    r = r < 0 ? r : ids;
     if (r == SIO_OK)
         r = init_loops(server, clock, clock_self);
     if (r < 0)
@@ -281,6 +284,7 @@ static void free_copies(sio_server *server)
     http_patterns_free(server->patterns);
     http_bundle_close(&server->bundle);
     so_hub_free(&server->hub);
+    eng_ids_destroy(&server->ids);
     net_networks_free(&server->trusted);
     net_limits_destroy(&server->limits);
     pthread_mutex_destroy(&server->dropped_lock);

@@ -57,6 +57,7 @@ struct sio_server {
     uint64_t dropped; /* connections */
     struct log_budget dropped_log;
     struct so_hub hub;
+    struct eng_ids ids; /* of the program's session ids, with several loops */
     struct list listeners, mounts, engines, routes, endpoints, strays;
     uint16_t port;
     struct net_mail stop_mail;
