@@ -8,7 +8,8 @@
  *        `--the reading meets it first, known by its hash--^
  *
  * A reading that fails is not waited for, nor one that is slow for longer than
- * a command may take.
+ * a command may take. Who does not wait, nor is kept, leaves none behind that
+ * waits: what one sends arrives in that order.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -100,6 +101,34 @@ static bool take_id(struct keeping *k, const struct redis_reply *reply)
     return true;
 }
 
+/* Those of its stream whose entries come before its own. */
+static void tell_before(struct keeping *k, struct redis_stream *stream)
+{
+    struct list *next;
+
+    for (struct list *it = k->s->keepings.next; it != &k->node; it = next) {
+        struct keeping *before = container_of(it, struct keeping, node);
+
+        next = it->next;
+        if (before->index == k->index && before->id[0])
+            tell_early(before, stream);
+        if (k->told)
+            return; /* all were: it ends */
+    }
+}
+
+static void end_waiting(struct keeping *k, int status,
+                        struct redis_stream *stream)
+{
+    tell_before(k, stream);
+    if (k->told)
+        return;
+    if (status == SIO_OK)
+        tell_early(k, stream);
+    else
+        tell(k, status, "");
+}
+
 static void on_added(void *self, int status, const struct redis_reply *reply)
 {
     struct keeping *k = self;
@@ -109,13 +138,11 @@ static void on_added(void *self, int status, const struct redis_reply *reply)
     if (status == SIO_OK && !take_id(k, reply))
         status = SIO_E_STATE;
     cl_published(k->owner, status);
-    if (!k->told && status < 0) {
-        tell(k, status, "");
-    } else if (!k->told) {
+    if (!k->told) {
         stream = redis_streams_find(k->s, k->index, &reading);
-        if (redis_reading_fails(reading) ||
+        if (status < 0 || redis_reading_fails(reading) ||
             pr_offset_compare(k->at, stream->at) <= 0)
-            tell_early(k, stream);
+            end_waiting(k, status, stream);
         else
             net_timer_start(&k->s->keeping_times, &k->late);
     }

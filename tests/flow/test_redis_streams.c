@@ -435,7 +435,7 @@ static void test_keep(void)
     fake_say(&f, COMMANDS, "$3\r\n9-0\r\n");
     check_told("");
     fake_say(&f, COMMANDS, "-OOM no\r\n");
-    check_told("kept b -4 |");
+    check_told("kept a 0 9-0|kept b -4 |"); /* which is the order of keep() */
     CHECK(stats().dropped == 1, "%d", (int)stats().dropped);
     keep("c");
     fake_hang_up(&f, COMMANDS);
@@ -443,7 +443,7 @@ static void test_keep(void)
     check_told("kept c -4 |");
     keep("d");
     end();
-    check_told("kept a 0 9-0|kept d -4 |");
+    check_told("kept d -4 |");
 }
 
 static void test_order(void)
@@ -484,6 +484,17 @@ static void test_order(void)
     keep("b");
     fake_say(&f, COMMANDS, "$3\r\n9-1\r\n");
     check_told("degraded XREAD: NOPERM no|kept b 0 9-1|");
+    end();
+
+    T_CASE("R68: who is not waited for leaves none behind that waits");
+    begin("7-1");
+    keep("a");
+    keep("b");
+    fake_say(&f, COMMANDS, "$3\r\n8-1\r\n");
+    check_told("");
+    fake_say(&f, READING, "-NOPERM no\r\n");
+    fake_say(&f, COMMANDS, "$3\r\n8-2\r\n");
+    check_told("degraded XREAD: NOPERM no|kept a 0 8-1|kept b 0 8-2|");
     end();
 }
 
