@@ -69,7 +69,10 @@ static void drop_connection(struct redis_link *link)
     link->conn = NULL;
 }
 
-static void down(struct redis_link *link, const char *why)
+/* head: a command that is in no list any more, and ends first, with `error`;
+ * NULL: none. The others follow, in their order. */
+static void down_at(struct redis_link *link, const char *why,
+                    struct redis_command *head, int error)
 {
     struct redis_shared *s = link->shared;
     struct list lost;
@@ -87,7 +90,14 @@ static void down(struct redis_link *link, const char *why)
     start_alarm(link, back_off(link));
     link->tries++;
     link->ops->on_down(link->self, link);
+    if (head)
+        redis_command_end(s, head, error, NULL);
     end_all(s, &lost);
+}
+
+static void down(struct redis_link *link, const char *why)
+{
+    down_at(link, why, NULL, SIO_OK);
 }
 
 static void command_timed_out(struct net_timer *timer)
@@ -99,12 +109,12 @@ static void command_timed_out(struct net_timer *timer)
     char why[REDIS_WHY];
 
     list_remove(&c->node);
-    if (c->sent) {
-        snprintf(why, sizeof why, "no answer within %" PRIu32 " ms",
-                 s->command_ms);
-        down(link, why);
+    if (!c->sent) {
+        redis_command_end(s, c, SIO_E_TIMEOUT, NULL);
+        return;
     }
-    redis_command_end(s, c, SIO_E_TIMEOUT, NULL);
+    snprintf(why, sizeof why, "no answer within %" PRIu32 " ms", s->command_ms);
+    down_at(link, why, c, SIO_E_TIMEOUT);
 }
 
 /* -------------------------------------------------------------------- up -- */
@@ -259,15 +269,12 @@ static void take_reply(struct redis_link *link, const struct redis_reply *reply)
  * known who that is. */
 static void reading_failed(struct redis_link *link, int error, const char *why)
 {
-    struct redis_shared *s = link->shared;
     struct redis_command *head =
         error == SIO_E_LIMIT && !link->ops->on_push ? first_sent(link) : NULL;
 
     if (head)
         list_remove(&head->node);
-    down(link, why);
-    if (head)
-        redis_command_end(s, head, SIO_E_LIMIT, NULL);
+    down_at(link, why, head, SIO_E_LIMIT);
 }
 
 static size_t on_data(void *self, uint8_t *data, size_t len)
