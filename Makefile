@@ -291,6 +291,12 @@ bench: build/bench/sioload build/bench/cfloor certs
 	@[ -d tests/bench/node/node_modules ] || npm --prefix tests/bench/node ci
 	python3 tests/bench/bench.py --rounds $(BENCH_ROUNDS) \
 	    --seconds $(BENCH_SECONDS) --only '$(BENCH_ONLY)' --note '$(BENCH_NOTE)'
+#: make bench-cluster   an event across two nodes and a Redis, of libsio and of
+#:                      Node; writes its part of docs/BENCHMARKS.md (BENCH_*)
+bench-cluster: setup build/bench/sioload
+	@$(MAKE) --no-print-directory BUILD=release servers
+	python3 tests/bench/cluster.py --rounds $(BENCH_ROUNDS) \
+	    --seconds $(BENCH_SECONDS) --only '$(BENCH_ONLY)' --note '$(BENCH_NOTE)'
 #: make bench-memory    bytes of RSS per idle client, and after they have left
 bench-memory: certs
 	@$(MAKE) --no-print-directory BUILD=release servers
@@ -311,6 +317,6 @@ clean:
 -include $(patsubst %.o,%.d,$(call obj,$(PROTO) $(CORE) $(CLI) $(UNIT) $(FLOW) \
     $(SUPPORT) $(wildcard tests/fuzz/*.c tests/fuzz/driver/*.c demo/*/*.c tests/servers/*.c tests/e2e/*.c)))
 .PHONY: all certs help install uninstall demos demo servers test test-only check \
-    asan tsan debug churn test-cluster faults coverage bench bench-memory \
+    asan tsan debug churn test-cluster faults coverage bench bench-cluster bench-memory \
     conformance lint format sizes fuzz setup setup-demo clean FORCE
 .SECONDARY:

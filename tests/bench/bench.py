@@ -73,12 +73,12 @@ class Rounds:
             self.disturbed += noise(result) > NOISE
         return result
 
-    def run(self, what, measures, count=None):
+    def run(self, what, measures, count=None, limit=ROW_LIMIT):
         """measures: {name: function}. Returns {name: [result per round]}."""
         results = {name: [] for name in measures}
         begin = time.monotonic()
         for done in range(count or self.rounds):
-            if time.monotonic() - begin > ROW_LIMIT:
+            if time.monotonic() - begin > limit:
                 self.failures.append(f'{what}: only {done} rounds')
                 break
             for name, measure in measures.items():
@@ -233,7 +233,11 @@ def write_page(run, all_series):
     for name, svg in document.plots(run, ROWS, all_series).items():
         write(os.path.join(images, f'bench-{name}.svg'), svg)
     page = os.path.join(ROOT, 'docs', 'BENCHMARKS.md')
-    write(page, document.full_page(run, ROWS, all_series, calls_text))
+    text = document.full_page(run, ROWS, all_series, calls_text)
+    if os.path.exists(page):
+        with open(page, encoding='utf-8') as old:
+            text = document.with_parts_of(text, old.read())
+    write(page, text)
     say(f'written: {page}')
 
 

@@ -2,6 +2,7 @@
 
 SPDX-License-Identifier: MIT
 """
+import re
 import textwrap
 
 import figures
@@ -299,7 +300,7 @@ interface: **Node**'s `socket.io`, and the **floor**, a program that pretends to
 be a Socket.IO server with one read and at most one write per event, constants
 for answers and no parsing. What each row does, and how to run it, is in
 [tests/bench](../tests/bench/README.md). Everything on this page was measured
-and written by one run of `make bench`.
+and written by one run of `make bench`, but for parts that say otherwise.
 
 | | |
 |---|---|
@@ -412,4 +413,30 @@ def full_page(run, rows, all_series, calls_text):
     if run['failures']:
         text += '\n## Not measured\n\n' + '\n'.join(
             f'* {failure}' for failure in run['failures']) + '\n'
+    return text
+
+
+# ------------------------------------------------- parts of other programs --
+
+def _marks(name):
+    return (f'<!-- {name}: written by `make {name}` -->',
+            f'<!-- end of {name} -->')
+
+
+def with_part(text, name, body):
+    """text with body between the marks of that name, at the end if there are
+    none."""
+    begin, end = _marks(name)
+    if begin not in text or end not in text:
+        text = f'{text.rstrip()}\n\n{begin}\n{end}\n'
+    before, rest = text.split(begin, 1)
+    return f'{before}{begin}\n\n{body.strip()}\n\n{end}{rest.split(end, 1)[1]}'
+
+
+def with_parts_of(text, old):
+    """text with the parts that an older page has."""
+    for name in re.findall(r'^<!-- end of (\S+) -->$', old, re.MULTILINE):
+        begin, end = _marks(name)
+        if begin in old:
+            text = with_part(text, name, old.split(begin)[1].split(end)[0])
     return text

@@ -11,9 +11,12 @@
  *     on "echo"(x), no ack wanted   ->  socket.emit("echo", x)
  *     on "echo"(x), ack wanted      ->  ack(x)
  *     on "broadcast"(x)             ->  io.emit("broadcast", x)
+ *     on "ask"(x), ack wanted       ->  io.timeout().emit("ask", x), whose
+ *                                       answers are then those of the ack
  *
- * and the same "echo" under another name with --event, or in "/n0", "/n1" and
- * so on with --namespaces.
+ * and the same "echo" or "broadcast" under another name with --event, or "echo"
+ * in "/n0", "/n1" and so on with --namespaces. Of a cluster, the first client
+ * is at --port, and all others at --port2.
  *
  * x is a string (or with --object a small object), or a Buffer in mode binary.
  *
@@ -23,6 +26,7 @@
  *     ack        the same, with acknowledgements
  *     binary     the same, with one binary attachment
  *     broadcast  one sender, everybody receives; W = --depth requests in flight
+ *     ask        one sender, everybody is asked and answers; W as above
  *     polling    echo over HTTP long-polling only
  *     upgrade    polling handshake, probe, upgrade, one echo, close; N times
  *     churn      connect, CONNECT, disconnect; N times
@@ -64,13 +68,15 @@ enum mode {
     M_ACK,
     M_BINARY,
     M_BROADCAST,
+    M_ASK,
     M_POLLING,
     M_UPGRADE,
     M_CHURN,
     M_COUNT
 };
 static const char *const mode_name[M_COUNT] = {
-    "idle", "echo", "ack", "binary", "broadcast", "polling", "upgrade", "churn"
+    "idle", "echo",    "ack",     "binary", "broadcast",
+    "ask",  "polling", "upgrade", "churn"
 };
 
 enum { CL_MIX, CL_CLEAN, CL_FIN, CL_RST };
@@ -79,6 +85,7 @@ static struct {
     enum mode mode;
     const char *host, *path, *label;
     int port;
+    int port2;  /* of all clients but the first (0: the same) */
     int conns;  /* connections (churn, upgrade: how many at once) */
     int depth;  /* events in flight per connection, broadcasts in flight */
     int size;   /* payload bytes */
@@ -86,15 +93,15 @@ static struct {
     int srcs;   /* how many 127.0.0.x source addresses to spread over */
     long total; /* churn, upgrade: how many connections altogether */
     long count; /* stop after so many replies (0: by time only) */
-    long rate;  /* echo modes: events/s over all connections (0: closed loop) */
-    double warm, secs, settle, stall, limit;
+    long rate;  /* events/s over all connections (0: closed loop) */
+    double pause, warm, secs, settle, stall, limit;
     bool polling; /* idle: hold long-polling clients instead of WebSockets */
     bool hang;    /* polling: a GET always pending on a second TCP connection */
     bool object, utf8, words;
     bool tls, deflate;
     int active;        /* echo: only so many of the connections send (0: all) */
     int namespaces;    /* echo: clients join /n0, /n1, ... in turn (0: "/") */
-    const char *event; /* echo: what the event is called; comes back as echo */
+    const char *event; /* what it is called (NULL: as what comes back) */
     int closing;       /* CL_* */
     pid_t pids[16];
     int npids;
@@ -112,7 +119,6 @@ static struct {
     .warm = 1,
     .secs = 5,
     .settle = 1,
-    .event = "echo",
     .stall = 10,
     .limit = 300,
 };
@@ -133,7 +139,7 @@ struct conn {
     struct conn *peer, *main;
     struct ssl_st *tls; /* NULL: plain */
 
-    uint32_t id, seq_tx, seq_rx, inflight;
+    uint32_t id, seq_tx, seq_rx, asked, inflight;
     bool joined, live_ws,
         binwait; /* CONNECT answered; traffic goes by WebSocket */
     uint64_t t_start;
@@ -176,8 +182,8 @@ static bool stopping;   /* no new events */
 static uint64_t t_read; /* when the last read() returned */
 static uint64_t phase_end, progress;
 static long started, ready, opening, finished, failed, inflight;
-static long n_msgs, n_reqs, n_http, n_pings, n_reorder, n_ctl_rx, n_missed,
-    n_slowclose, n_reads, n_writes;
+static long n_msgs, n_asked, n_reqs, n_http, n_pings, n_reorder, n_ctl_rx,
+    n_missed, n_slowclose, n_reads, n_writes;
 static uint64_t bytes_in, bytes_out;
 static long errs[E_MAX];
 static uint64_t rng = 0x9E3779B97F4A7C15ull;
@@ -272,6 +278,7 @@ static void hist_print(const char *name, const struct hist *h)
 struct snap {
     uint64_t wall;
     double srv, usr, sys, gen; /* CPU seconds; usr and sys are the server's */
+    double each[16];           /* srv, of each process */
     double busy, steal;        /* of the whole machine */
     long rss, vcsw; /* server: kB; voluntary switches of its main thread */
     long tcp_pages, slab; /* kernel: socket buffer pages; slab kB */
@@ -313,9 +320,10 @@ static void snap_take(struct snap *s, bool memory)
         s->usr += (double)u / hz, s->sys += (double)k / hz;
         /* the process's CPU clock says the same as utime+stime, in ns */
         if (!clock_getcpuclockid(o.pids[i], &clk) && !clock_gettime(clk, &t))
-            s->srv += (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+            s->each[i] = (double)t.tv_sec + (double)t.tv_nsec / 1e9;
         else
-            s->srv += (double)(u + k) / hz;
+            s->each[i] = (double)(u + k) / hz;
+        s->srv += s->each[i];
         snprintf(path, sizeof path, "/proc/%d/status", (int)o.pids[i]);
         s->vcsw += proc_field(path, "voluntary_ctxt_switches:");
         if (memory) {
@@ -504,7 +512,7 @@ static void conn_open(struct conn *c)
         htonl(0x7f000001u + (unsigned)started % (unsigned)o.srcs);
     if (o.srcs > 1 && bind(c->fd, (struct sockaddr *)&a, sizeof a))
         die("bind");
-    a.sin_port = htons((uint16_t)o.port);
+    a.sin_port = htons((uint16_t)(o.port2 && c->main->id ? o.port2 : o.port));
     inet_pton(AF_INET, o.host, &a.sin_addr);
     c->st = ST_TCP;
     c->gen++;
@@ -535,7 +543,7 @@ static void conn_close(struct conn *c, bool reset)
 
 static void client_open(struct conn *c)
 {
-    c->seq_tx = c->seq_rx = c->inflight = c->bodylen = 0;
+    c->seq_tx = c->seq_rx = c->asked = c->inflight = c->bodylen = 0;
     c->joined = c->live_ws = c->binwait = false;
     c->sid[0] = 0;
     if (c->peer)
@@ -635,7 +643,7 @@ static void event_send(struct conn *c)
     char *p = msg;
     uint32_t seq = c->seq_tx++;
     struct slot *s = slot_of(c, seq);
-    if (o.mode == M_ACK)
+    if (o.mode == M_ACK || o.mode == M_ASK)
         p += snprintf(p, 16, "42%u", seq);
     else if (o.mode != M_BINARY)
         p[0] = '4', p[1] = '2', p += 2;
@@ -653,10 +661,16 @@ static void event_send(struct conn *c)
     c->inflight++, inflight++;
 }
 
+/* Does only the first of the clients send? */
+static bool one_sends(void)
+{
+    return o.mode == M_BROADCAST || o.mode == M_ASK;
+}
+
 /* Top up to o.depth events in flight. */
 static void fill(struct conn *c)
 {
-    if (stopping || phase < P_WARM || (o.mode == M_BROADCAST && c->id) ||
+    if (stopping || o.rate || phase < P_WARM || (one_sends() && c->id) ||
         (o.active && c->id >= (unsigned)o.active))
         return;
     while (c->inflight < (unsigned)o.depth && !slot_of(c, c->seq_tx)->t)
@@ -702,7 +716,7 @@ static void reply(struct conn *c, uint32_t cid, uint32_t seq)
     if (o.mode == M_UPGRADE) {
         hist_add(&h_lat, t_read - c->t_start), n_msgs++;
         client_leave(c);
-    } else if (!o.rate) {
+    } else {
         fill(c);
     }
 }
@@ -719,6 +733,61 @@ static void verify(struct conn *c, const char *p, size_t n, long ack)
                  (int)(n < 100 ? n : 100), p);
     else
         reply(c, cid, seq);
+}
+
+/* An id in front of an acknowledgement or of what wants one; returns what is
+   behind it, NULL: there is none. */
+static const char *ack_id(const char *p, size_t n, long *id)
+{
+    size_t i = 0;
+    for (*id = 0; i < n && isdigit((unsigned char)p[i]) && i < 12; i++)
+        *id = *id * 10 + (p[i] - '0');
+    return i ? p + i : NULL;
+}
+
+/* ["ask",x] with an id: x is answered, whatever it says. */
+static void question(struct conn *c, const char *p, size_t n, long id)
+{
+    uint32_t cid, seq;
+    size_t head = rx_headlen - 1; /* up to the quote of x */
+    int k;
+    if (n != rx_headlen + 16 + taillen || memcmp(p, rx_head, rx_headlen) ||
+        memcmp(p + rx_headlen + 16, tail, taillen) ||
+        !unhex8(p + rx_headlen, &cid) || !unhex8(p + rx_headlen + 8, &seq)) {
+        complain(E_CONTENT, c, "question %ld, %zu bytes: %.*s", id, n,
+                 (int)(n < 100 ? n : 100), p);
+        return;
+    }
+    if (cid != 0 || seq != c->asked)
+        complain(E_ORDER, c, "question %u of %u where %u was due", seq, cid,
+                 c->asked);
+    c->asked = seq + 1;
+    if (phase == P_RUN)
+        n_asked++;
+    k = snprintf(msg, 24, "43%ld[", id);
+    memcpy(msg + k, p + head, n - head);
+    packet_put(c, msg, (size_t)k + n - head);
+}
+
+/* [x,x,..]: of everybody the same. */
+static void answers(struct conn *c, const char *p, size_t n, long ack)
+{
+    uint32_t cid, seq;
+    size_t unit = 1 + 16 + taillen; /* quote, two numbers, tail; one bracket
+                                       or comma for each */
+    bool good = n == 1 + unit * (unsigned)o.conns && *p == '[';
+    for (size_t i = 0; good && i < (unsigned)o.conns; i++) {
+        const char *x = p + 1 + i * unit;
+        good = *x == '"' && unhex8(x + 1, &cid) && unhex8(x + 9, &seq) &&
+               cid == 0 && (uint32_t)ack == seq &&
+               !memcmp(x + 17, tail, taillen - 1) &&
+               x[unit - 1] == (i + 1 < (unsigned)o.conns ? ',' : ']');
+    }
+    if (good)
+        reply(c, c->id, (uint32_t)ack);
+    else
+        complain(E_CONTENT, c, "answers %ld, %zu bytes: %.*s", ack, n,
+                 (int)(n < 100 ? n : 100), p);
 }
 
 /* The server has answered our CONNECT. */
@@ -757,6 +826,7 @@ static bool is_packet(const struct conn *c, char type, const char *p, size_t n)
 static void packet(struct conn *c, const char *p, size_t n)
 {
     const char *e;
+    long id;
     if (!n) {
         complain(E_PROTO, c, "empty packet");
         return;
@@ -788,15 +858,18 @@ static void packet(struct conn *c, const char *p, size_t n)
         if (!c->joined || n < 3)
             break;
         if (o.mode == M_ACK) {
-            size_t i = 2;
-            long id = 0;
-            if (p[1] != '3')
+            if (p[1] != '3' || !(e = ack_id(p + 2, n - 2, &id)))
                 break;
-            for (; i < n && isdigit((unsigned char)p[i]) && i < 12; i++)
-                id = id * 10 + (p[i] - '0');
-            if (i == 2)
+            verify(c, e, n - (size_t)(e - p), id);
+        } else if (o.mode == M_ASK) {
+            if (!(e = ack_id(p + 2, n - 2, &id)))
                 break;
-            verify(c, p + i, n - i, id);
+            if (p[1] == '2')
+                question(c, e, n - (size_t)(e - p), id);
+            else if (p[1] == '3' && !c->id)
+                answers(c, e, n - (size_t)(e - p), id);
+            else
+                break;
         } else if (o.mode == M_BINARY) {
             if (c->binwait ||
                 (!(n == sizeof bin_head - 1 &&
@@ -1160,7 +1233,8 @@ static void run_begin(void)
 {
     snap_take(&s_run0, true);
     memset(&h_lat, 0, sizeof h_lat), memset(&h_each, 0, sizeof h_each);
-    n_msgs = n_reqs = n_http = n_reorder = n_missed = n_reads = n_writes = 0;
+    n_msgs = n_asked = n_reqs = n_http = n_reorder = n_missed = n_reads =
+        n_writes = 0;
     bytes_in = bytes_out = 0;
     phase = P_RUN;
     phase_end = s_run0.wall + (uint64_t)(o.secs * 1e9);
@@ -1175,7 +1249,7 @@ static void paced(uint64_t now)
     if (!t0)
         t0 = now;
     long due = (long)((double)(now - t0) * (double)o.rate / 1e9) - sent;
-    int senders = o.active ? o.active : o.conns;
+    int senders = one_sends() ? 1 : o.active ? o.active : o.conns;
     for (int tries = 0; due > 0 && tries < senders; tries++) {
         struct conn *c = &conns[next];
         next = (next + 1) % senders;
@@ -1224,6 +1298,7 @@ static void tick_cycle(uint64_t now)
 static void tick_open(uint64_t now, bool cyclic)
 {
     static int cursor;
+    static uint64_t t_ready;
     long all = cyclic ? o.total : o.conns;
     for (int tries = 0; opening < o.burst && tries < o.conns && started < all;
          tries++) {
@@ -1237,6 +1312,10 @@ static void tick_open(uint64_t now, bool cyclic)
         return;
     }
     if (ready + failed < o.conns || opening)
+        return;
+    if (!t_ready)
+        t_ready = now;
+    if (now - t_ready < (uint64_t)(o.pause * 1e9))
         return;
     snap_take(&s_open, true);
     phase = P_WARM;
@@ -1342,6 +1421,8 @@ static bool report(void)
     if (o.mode == M_BROADCAST)
         printf(",\"requests\":%ld,\"requests_per_s\":%.1f", n_reqs,
                wall > 0 ? (double)n_reqs / wall : 0);
+    if (o.mode == M_ASK)
+        printf(",\"asked\":%ld", n_asked);
     if (n_http)
         printf(",\"http\":%ld,\"http_per_s\":%.0f,\"cpu_us_per_http\":%.2f",
                n_http, (double)n_http / wall, srv * 1e6 / (double)n_http);
@@ -1352,6 +1433,9 @@ static bool report(void)
                srv * each, srv, b->usr - a->usr, b->sys - a->sys,
                srv / wall * 100, b->vcsw - a->vcsw, s_base.rss, s_open.rss,
                s_end.rss);
+    for (int i = 0; i < o.npids; i++)
+        printf("%s%.4f%s", i ? "," : ",\"each_cpu_s\":[",
+               b->each[i] - a->each[i], i + 1 < o.npids ? "" : "]");
     printf(",\"gen\":{\"cpu_s\":%.3f,\"busy_pct\":%.1f,\"us_per_msg\":%.3f,"
            "\"reads\":%ld,\"writes\":%ld}",
            gen, gen / wall * 100, gen * each, n_reads, n_writes);
@@ -1399,7 +1483,7 @@ static bool report(void)
 _Noreturn static void usage(void)
 {
     fputs("usage: sioload MODE [options]        modes: idle echo ack binary "
-          "broadcast polling upgrade churn\n"
+          "broadcast ask polling upgrade churn\n"
           "  --host A --port N --path P   server (127.0.0.1:3000/socket.io/)   "
           "--pid P[,P..]  its processes, to be measured\n"
           "  -c N   connections (churn, upgrade: at once)      -d N  in flight "
@@ -1408,8 +1492,8 @@ _Noreturn static void usage(void)
           "upgrade: connections altogether\n"
           "  --warm S --secs S            seconds before and while measuring; "
           "--count N  end early after N replies\n"
-          "  --rate R                     echo, ack, binary: R events/s "
-          "altogether instead of as fast as possible\n"
+          "  --rate R                     but for polling, upgrade, churn: R "
+          "events/s altogether instead of as fast as possible\n"
           "  --burst N --srcs N           connections set up at once; source "
           "addresses 127.0.0.1..N\n"
           "  --polling                    idle: hold long-polling clients\n"
@@ -1421,7 +1505,9 @@ _Noreturn static void usage(void)
           "message\n"
           "  --active N                   only N of the connections send\n"
           "  --namespaces N --event NAME  echo: clients join /n0.. in turn; "
-          "NAME is sent, \"echo\" comes back\n"
+          "NAME is sent, \"echo\" or \"broadcast\" comes back\n"
+          "  --port2 N --pause S          of all clients but the first; "
+          "seconds between the last one's joining and the first event\n"
           "  --close mix|clean|fin|rst    churn, upgrade: how to leave\n"
           "  --settle S --stall S --limit S --label TEXT\n",
           stderr);
@@ -1488,6 +1574,8 @@ static const struct opt opts[] = {
     { "n", OPT_LONG, &o.total, NULL },
     { "host", OPT_TEXT, &o.host, NULL },
     { "port", OPT_INT, &o.port, NULL },
+    { "port2", OPT_INT, &o.port2, NULL },
+    { "pause", OPT_TIME, &o.pause, NULL },
     { "path", OPT_TEXT, &o.path, NULL },
     { "pid", OPT_CALL, NULL, opt_pids },
     { "warm", OPT_TIME, &o.warm, NULL },
@@ -1568,10 +1656,10 @@ static void parse_args(int argc, char **argv)
         o.burst < 1)
         usage();
     if (o.active < 0 || o.active > o.conns || o.namespaces < 0 ||
-        o.namespaces > 1000000 || strlen(o.event) > 32 ||
+        o.namespaces > 1000000 || (o.event && strlen(o.event) > 32) ||
         (o.namespaces && o.mode != M_ECHO))
         usage();
-    if (o.rate && o.mode != M_ECHO && o.mode != M_ACK && o.mode != M_BINARY)
+    if (o.rate && (o.mode == M_IDLE || o.mode >= M_POLLING))
         usage();
     if (o.mode == M_UPGRADE)
         o.depth = 1;
@@ -1607,8 +1695,10 @@ static void make_message(void)
     static const char obj[] = "{\"id\":\"",
                       mid[] = "\",\"user\":\"alice\",\"room\":42,\"ok\":true,"
                               "\"tags\":[\"a\",\"b\"],\"text\":\"";
-    const char *name = o.mode == M_BROADCAST ? "broadcast" : o.event,
-               *back = o.mode == M_BROADCAST ? "broadcast" : "echo";
+    const char *back = o.mode == M_BROADCAST ? "broadcast"
+                       : o.mode == M_ASK     ? "ask"
+                                             : "echo",
+               *name = o.event ? o.event : back;
     const char *open = o.object ? obj : "\"",
                *close = o.object ? "\"}]" : "\"]";
     long fill = o.size - 16;

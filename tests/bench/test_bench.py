@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ElementTree
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import cluster_page  # noqa: E402
 import document  # noqa: E402
 import figures  # noqa: E402
 import plot  # noqa: E402
@@ -275,6 +276,75 @@ class Page(unittest.TestCase):
         for name in pictures:
             self.assertIn(f'images/bench-{name}.svg', text)
         self.assertEqual(len(pictures), text.count('images/bench-'))
+
+
+class Parts(unittest.TestCase):
+    MARKS = ('<!-- x: written by `make x` -->', '<!-- end of x -->')
+
+    def test_a_part_is_put_at_the_end_and_then_replaced(self):
+        begin, end = self.MARKS
+        text = document.with_part('# Page\n', 'x', 'one\n')
+        self.assertEqual(text, f'# Page\n\n{begin}\n\none\n\n{end}\n')
+        self.assertEqual(document.with_part(text + 'behind\n', 'x', 'two'),
+                         f'# Page\n\n{begin}\n\ntwo\n\n{end}\nbehind\n')
+
+    def test_a_page_written_again_keeps_the_parts_of_others(self):
+        old = document.with_part('# Old\n', 'x', 'one')
+        new = document.with_parts_of('# New\n', old)
+        self.assertEqual(new, document.with_part('# New\n', 'x', 'one'))
+        self.assertEqual(document.with_parts_of(new, '# None\n'), new)
+
+
+def crossing(cpu_us, per_s, busy=99, noise=0):
+    return {'cpu': cpu_us, 'per_s': per_s, 'busy_pct': busy,
+            'delay_us': {'p50': 100, 'p99': 2000},
+            'noise': {'other_pct': noise, 'steal_pct': 0}}
+
+
+class Clusters(unittest.TestCase):
+    def results(self, **more):
+        mine, node = crossing([2, 4, 1], 100), crossing([10, 20, 1], 25, **more)
+        return {'libsio': {'rate': [mine, None], 'most': [mine, None]},
+                'node': {'rate': [node, node], 'most': [node, None]}}
+
+    def test_cpu_of_each_process_and_the_ratio_of_the_nodes(self):
+        row = cluster_page.Row('r', 'what', '', 1000)
+        lines = cluster_page.cost_lines(row, self.results())
+        self.assertEqual(lines, [
+            ['what', '1,000', 'libsio', '2', '4', '1', '0.1', '2', ''],
+            ['', '', 'Node', '10 ±0 %', '20 ±0 %', '1 ±0 %', '0.1', '2', '5x']])
+        self.assertEqual({len(line) for line in lines},
+                         {len(cluster_page.COST_HEAD)})
+
+    def test_how_many_there_are_at_most(self):
+        row = cluster_page.Row('r', 'what', '', 1000)
+        lines = cluster_page.most_lines(row, self.results(noise=50))
+        self.assertEqual(lines, [['what', 'libsio', '100', '99 %', ''],
+                                 ['', 'Node', '25', '99 %', '4x']])
+        self.assertEqual({len(line) for line in lines},
+                         {len(cluster_page.MOST_HEAD)})
+
+    def test_what_was_not_measured_is_a_dash(self):
+        row = cluster_page.Row('r', 'what', '', 1000)
+        nothing = {kind: {'rate': [None], 'most': [None]}
+                   for kind in ('libsio', 'node')}
+        self.assertEqual(cluster_page.most_lines(row, nothing)[1],
+                         ['', 'Node', '-', '-', '-'])
+
+    def test_the_part_says_of_which_commit_and_what_failed(self):
+        name = cluster_page.ROWS[0].name
+        text = cluster_page.part({
+            'meta': {'libsio': 'abc'}, 'note': 'Not final.', 'noise': 12,
+            'measured': 9, 'disturbed': 2, 'failures': ['all1: lost'],
+            'adapters': {'classic': {name: self.results()}, 'sharded': {}}})
+        for want in ('| libsio | abc |', '**Not final.**', '### classic',
+                     '* not measured: all1: lost', '2 of 9 measurements'):
+            self.assertIn(want, text)
+        self.assertNotIn('### sharded', text)
+
+    def test_rows_have_names_of_their_own(self):
+        names = [row.name for row in cluster_page.ROWS]
+        self.assertEqual(len(names), len(set(names)))
 
 
 class Rows(unittest.TestCase):

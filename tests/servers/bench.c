@@ -9,10 +9,14 @@
  *     "room" (x)          -> "echo" (x) to one of the sender's rooms, in which
  *                            nobody else is: each time the next one
  *     "work" (x)          -> "echo" (x), after `work` turns of a loop
+ *     "everybody" (x)     -> "broadcast" (x) to the room that all are in, of
+ *                            a cluster
+ *     "ask" (x, ack)      -> "ask" (x) to everybody; ack (answer, answer..)
  *
- * Values are whole numbers but for the files: loops; rooms, that each client
- * joins; namespaces, "/n0" and so on besides "/"; deflate (0 or 1); work; held
- * (0 or 1); tlsCert, tlsKey.
+ * Values are whole numbers but for the last ones: loops; rooms, that each
+ * client joins; namespaces, "/n0" and so on besides "/"; deflate (0 or 1);
+ * work; held (0 or 1); tlsCert, tlsKey: files; redis (HOST:PORT) makes it a
+ * node of a cluster, by adapter (classic, sharded or streams).
  *
  * With held=1 it says on SIGUSR1 how long the loop was away at most since the
  * last time: "held WALL CPU TURNS EVENTS": microseconds, of computing in the
@@ -35,8 +39,8 @@
 
 static struct {
     long loops, rooms, namespaces, deflate, work, held;
-    const char *cert, *key;
-} set = { .loops = 1 };
+    const char *cert, *key, *redis, *adapter;
+} set = { .loops = 1, .adapter = "classic" };
 
 /* What belongs to a client in "/" when there are rooms. */
 struct member {
@@ -111,6 +115,47 @@ static void on_work(sio_socket *socket, sio_event *event, void *user)
         sio_emit(socket, "echo", sio_arg(event, 0));
 }
 
+/* Of a cluster: everybody is in one room. */
+static void on_member(sio_socket *socket, void *user)
+{
+    (void)user;
+    sio_join(socket, "everybody");
+}
+
+static void on_everybody(sio_socket *socket, sio_event *event, void *user)
+{
+    (void)user;
+    sio_emit(sio_to(sio_namespace_of(socket), "everybody"), "broadcast",
+             sio_arg(event, 0));
+}
+
+enum { ANSWERS_MAX = 64, ASK_MS = 10000 };
+
+static void on_answers(int error, sio_event *answers, void *user)
+{
+    sio_value values[ANSWERS_MAX];
+    size_t n = sio_arg_count(answers);
+
+    if (error != SIO_OK || n > ANSWERS_MAX) {
+        sio_answer_drop(user); /* which the generator reports as lost */
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        values[i] = sio_arg(answers, i);
+    if (sio_answer_values(user, values, n) < 0)
+        sio_answer_drop(user);
+}
+
+static void on_ask(sio_socket *socket, sio_event *event, void *user)
+{
+    sio_pending_ack *ack = sio_ack_later(event);
+
+    (void)user;
+    if (ack && sio_emit_ack(sio_timeout(sio_namespace_of(socket), ASK_MS),
+                            on_answers, ack, "ask", sio_arg(event, 0)) < 0)
+        sio_answer_drop(ack);
+}
+
 static void on_log(void *user, sio_log_level level, const char *message)
 {
     (void)user;
@@ -129,8 +174,12 @@ static bool register_handlers(sio_server *server)
     sio_on(nsp, "broadcast", on_broadcast, NULL);
     sio_on(nsp, "room", on_room, NULL);
     sio_on(nsp, "work", on_work, NULL);
+    sio_on(nsp, "everybody", on_everybody, NULL);
+    sio_on(nsp, "ask", on_ask, NULL);
     if (set.rooms)
         sio_on_connection(nsp, on_connection, NULL);
+    else if (set.redis)
+        sio_on_connection(nsp, on_member, NULL);
     for (long i = 0; i < set.namespaces; i++) {
         snprintf(name, sizeof name, "/n%ld", i);
         nsp = sio_of(server, name);
@@ -269,6 +318,30 @@ static int run_watched(sio_server *server, struct event_base *base)
 
 /* ---------------------------------------------------------- command line -- */
 
+static bool join_cluster(sio_options *options)
+{
+    static sio_redis_options redis;
+    static char url[300];
+    static const char *const adapters[] = {
+        [SIO_REDIS_CLASSIC] = "classic",
+        [SIO_REDIS_SHARDED] = "sharded",
+        [SIO_REDIS_STREAMS] = "streams",
+    };
+    size_t kind = 0;
+
+    while (kind < 3 && strcmp(adapters[kind], set.adapter) != 0)
+        kind++;
+    if (kind == 3)
+        return false;
+    snprintf(url, sizeof url, "redis://%.280s", set.redis);
+    sio_redis_options_init(&redis);
+    redis.url = url;
+    redis.adapter = (sio_redis_kind)kind;
+    options->cluster = sio_redis_adapter();
+    options->cluster_config = &redis;
+    return true;
+}
+
 static int serve(long port)
 {
     sio_options options;
@@ -281,6 +354,10 @@ static int serve(long port)
     options.per_message_deflate = set.deflate;
     options.event_base = base;
     options.log = on_log;
+    if (set.redis && !join_cluster(&options)) {
+        fprintf(stderr, "bench: no such adapter\n");
+        return 2;
+    }
     server = sio_server_new(&options);
     if (server && register_handlers(server) &&
         start_listening(server, port) == SIO_OK)
@@ -315,6 +392,14 @@ static bool parse_setting(const char *arg)
         { "work=", &set.work, 0, 1000000000 },
         { "held=", &set.held, 0, 1 },
     };
+    static const struct {
+        const char *name, **to;
+    } texts[] = {
+        { "tlsCert=", &set.cert },
+        { "tlsKey=", &set.key },
+        { "redis=", &set.redis },
+        { "adapter=", &set.adapter },
+    };
 
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         size_t n = strlen(known[i].name);
@@ -323,13 +408,14 @@ static bool parse_setting(const char *arg)
             return *known[i].to >= known[i].min;
         }
     }
-    if (strncmp(arg, "tlsCert=", 8) == 0)
-        set.cert = arg + 8;
-    else if (strncmp(arg, "tlsKey=", 7) == 0)
-        set.key = arg + 7;
-    else
-        return false;
-    return true;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        size_t n = strlen(texts[i].name);
+        if (strncmp(arg, texts[i].name, n) == 0) {
+            *texts[i].to = arg + n;
+            return true;
+        }
+    }
+    return false;
 }
 
 int main(int argc, char **argv)
