@@ -8,7 +8,7 @@ import figures
 from figures import median
 
 NAME = 'bench-cluster'
-DEPTH = 32  # events under way, where there is no rate
+DEPTH = 64  # events under way, where there is no rate
 
 
 class Row:
