@@ -111,18 +111,6 @@ static int add(void *self, struct cl_nsp *nsp)
     return r;
 }
 
-static void remove_(void *self, struct cl_nsp *nsp)
-{
-    (void)self;
-    redis_place_free(redis_place_of(nsp));
-}
-
-static bool ready(void *self, const struct cl_nsp *nsp)
-{
-    (void)self;
-    return redis_place_ready(redis_place_of(nsp));
-}
-
 /* --------------------------------------------------------------- sending -- */
 
 static int publish(void *self, const struct cl_nsp *nsp,
@@ -157,8 +145,8 @@ static int count(void *self, const struct cl_nsp *nsp, cl_on_count *on_count,
 const struct cl_transport_ops redis_classic_ops = {
     .uid_len = CLASSIC_UID,
     .add = add,
-    .remove = remove_,
-    .ready = ready,
+    .remove = redis_nsp_remove,
+    .ready = redis_nsp_ready,
     .publish = publish,
     .count = count,
 };

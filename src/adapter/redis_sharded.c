@@ -126,32 +126,7 @@ static void remove_(void *self, struct cl_nsp *nsp)
 
 static int add(void *self, struct cl_nsp *nsp)
 {
-    struct redis_transport *t = self;
-    const sio_str name = cl_nsp_name(nsp);
-    struct redis_place *p;
-    int r = redis_place_new(t, nsp);
-
-    if (r < 0)
-        return r;
-    p = redis_place_of(nsp);
-    redis_transport_clear(t);
-    r = pr_channel_base(&t->channel, t->prefix, name);
-    if (r == SIO_OK)
-        r = redis_place_listen(p, REDIS_SHARD, &sub_ops);
-    redis_transport_clear(t);
-    if (r == SIO_OK)
-        r = pr_channel_named(&t->channel, t->prefix, name, cl_uid(t->node));
-    if (r == SIO_OK)
-        r = redis_place_listen(p, REDIS_SHARD, &sub_ops);
-    if (r < 0)
-        redis_place_free(p);
-    return r;
-}
-
-static bool ready(void *self, const struct cl_nsp *nsp)
-{
-    (void)self;
-    return redis_place_ready(redis_place_of(nsp));
+    return redis_nsp_add(self, nsp, REDIS_SHARD, &sub_ops);
 }
 
 /* --------------------------------------------------------------- sending -- */
@@ -173,14 +148,7 @@ static int publish(void *self, const struct cl_nsp *nsp,
 static int count(void *self, const struct cl_nsp *nsp, cl_on_count *on_count,
                  void *user)
 {
-    struct redis_transport *t = self;
-    int r;
-
-    redis_transport_clear(t);
-    r = pr_channel_base(&t->channel, t->prefix, cl_nsp_name(nsp));
-    return r < 0 ? r
-                 : redis_count(t->redis, REDIS_SHARD, grow_str(&t->channel),
-                               on_count, user);
+    return redis_nsp_count(self, nsp, REDIS_SHARD, on_count, user);
 }
 
 const struct cl_transport_ops redis_sharded_ops = {
@@ -188,7 +156,7 @@ const struct cl_transport_ops redis_sharded_ops = {
     .uid_len = CL_UID_LEN,
     .add = add,
     .remove = remove_,
-    .ready = ready,
+    .ready = redis_nsp_ready,
     .room_changed = room_changed,
     .publish = publish,
     .count = count,

@@ -46,51 +46,13 @@ static const struct redis_sub_ops sub_ops = { on_message, redis_ear_status };
 
 static int add(void *self, struct cl_nsp *nsp)
 {
-    struct redis_transport *t = self;
-    const sio_str name = cl_nsp_name(nsp);
-    struct redis_place *p;
-    int r = redis_place_new(t, nsp);
-
-    if (r < 0)
-        return r;
-    p = redis_place_of(nsp);
-    redis_transport_clear(t);
-    r = pr_channel_base(&t->channel, t->prefix, name);
-    if (r == SIO_OK)
-        r = redis_place_listen(p, kind_of(t), &sub_ops);
-    redis_transport_clear(t);
-    if (r == SIO_OK)
-        r = pr_channel_named(&t->channel, t->prefix, name, cl_uid(t->node));
-    if (r == SIO_OK)
-        r = redis_place_listen(p, kind_of(t), &sub_ops);
-    if (r < 0)
-        redis_place_free(p);
-    return r;
-}
-
-static void remove_(void *self, struct cl_nsp *nsp)
-{
-    (void)self;
-    redis_place_free(redis_place_of(nsp));
-}
-
-static bool ready(void *self, const struct cl_nsp *nsp)
-{
-    (void)self;
-    return redis_place_ready(redis_place_of(nsp));
+    return redis_nsp_add(self, nsp, kind_of(self), &sub_ops);
 }
 
 static int count(void *self, const struct cl_nsp *nsp, cl_on_count *on_count,
                  void *user)
 {
-    struct redis_transport *t = self;
-    int r;
-
-    redis_transport_clear(t);
-    r = pr_channel_base(&t->channel, t->prefix, cl_nsp_name(nsp));
-    return r < 0 ? r
-                 : redis_count(t->redis, kind_of(t), grow_str(&t->channel),
-                               on_count, user);
+    return redis_nsp_count(self, nsp, kind_of(self), on_count, user);
 }
 
 /* --------------------------------------------------------------- sending -- */
@@ -174,8 +136,8 @@ const struct cl_transport_ops redis_streams_ops = {
     .needs_asker = true,
     .uid_len = CL_UID_LEN,
     .add = add,
-    .remove = remove_,
-    .ready = ready,
+    .remove = redis_nsp_remove,
+    .ready = redis_nsp_ready,
     .publish = publish,
     .keep = redis_streams_keep,
     .count = count,

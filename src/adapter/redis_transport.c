@@ -73,12 +73,57 @@ int redis_place_listen(struct redis_place *p, enum redis_kind kind,
     return r;
 }
 
-bool redis_place_ready(const struct redis_place *p)
+int redis_nsp_add(struct redis_transport *t, struct cl_nsp *nsp,
+                  enum redis_kind kind, const struct redis_sub_ops *ops)
 {
+    const sio_str name = cl_nsp_name(nsp);
+    struct redis_place *p;
+    int r = redis_place_new(t, nsp);
+
+    if (r < 0)
+        return r;
+    p = redis_place_of(nsp);
+    redis_transport_clear(t);
+    r = pr_channel_base(&t->channel, t->prefix, name);
+    if (r == SIO_OK)
+        r = redis_place_listen(p, kind, ops);
+    redis_transport_clear(t);
+    if (r == SIO_OK)
+        r = pr_channel_named(&t->channel, t->prefix, name, cl_uid(t->node));
+    if (r == SIO_OK)
+        r = redis_place_listen(p, kind, ops);
+    if (r < 0)
+        redis_place_free(p);
+    return r;
+}
+
+void redis_nsp_remove(void *self, struct cl_nsp *nsp)
+{
+    (void)self;
+    redis_place_free(redis_place_of(nsp));
+}
+
+bool redis_nsp_ready(void *self, const struct cl_nsp *nsp)
+{
+    const struct redis_place *p = redis_place_of(nsp);
+
+    (void)self;
     for (size_t i = 0; i < p->count; i++)
         if (!p->ears[i].active)
             return false;
     return true;
+}
+
+int redis_nsp_count(struct redis_transport *t, const struct cl_nsp *nsp,
+                    enum redis_kind kind, cl_on_count *on_count, void *user)
+{
+    int r;
+
+    redis_transport_clear(t);
+    r = pr_channel_base(&t->channel, t->prefix, cl_nsp_name(nsp));
+    return r < 0 ? r
+                 : redis_count(t->redis, kind, grow_str(&t->channel), on_count,
+                               user);
 }
 
 void redis_ear_status(void *self, bool active, const char *why)

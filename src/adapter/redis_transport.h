@@ -84,9 +84,17 @@ void redis_place_free(struct redis_place *p);
 /* One subscription more, to what t->channel says. As redis_subscribe(). */
 int redis_place_listen(struct redis_place *p, enum redis_kind kind,
                        const struct redis_sub_ops *ops);
-bool redis_place_ready(const struct redis_place *p);
 /* For their ops: on_status() of one whose `self` is its struct redis_ear. */
 void redis_ear_status(void *self, bool active, const char *why);
+
+/* For cl_transport_ops. add and count: with a channel of the namespace and one
+ * of this node in it, of that kind; all nodes are in the former. */
+int redis_nsp_add(struct redis_transport *t, struct cl_nsp *nsp,
+                  enum redis_kind kind, const struct redis_sub_ops *ops);
+void redis_nsp_remove(void *self, struct cl_nsp *nsp);
+bool redis_nsp_ready(void *self, const struct cl_nsp *nsp);
+int redis_nsp_count(struct redis_transport *t, const struct cl_nsp *nsp,
+                    enum redis_kind kind, cl_on_count *on_count, void *user);
 
 /* t->payload goes to t->channel. As cl_transport_ops.publish(). */
 int redis_transport_publish(struct redis_transport *t, bool sharded);
