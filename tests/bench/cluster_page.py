@@ -13,7 +13,8 @@ DEPTH = 64  # events under way, where there is no rate
 
 class Row:
     """load   of sioload
-    rate   events per second that both kinds of nodes keep up with on one core
+    rate   events per second that both kinds of nodes keep up with, on one core
+           of which others may have some
     """
 
     def __init__(self, name, what, load, rate):
@@ -23,16 +24,16 @@ class Row:
 # The pause is for the room's channel, of the sharded adapter.
 ROWS = [
     Row('all1', 'to all: the sender, and 1 at the other node',
-        'broadcast -c 2 -s 32', 4000),
+        'broadcast -c 2 -s 32', 2000),
     Row('all100', 'to all: the sender, and 100 at the other node',
-        'broadcast -c 101 -s 32', 1000),
+        'broadcast -c 101 -s 32', 500),
     Row('room100', 'to a room: the sender, and 100 at the other node',
-        'broadcast -c 101 -s 32 --event everybody --pause 0.1', 1000),
+        'broadcast -c 101 -s 32 --event everybody --pause 0.1', 500),
     Row('ask10', 'to all, and each answers: the sender, and 10 at the other '
-        'node', 'ask -c 11 -s 32', 800),
+        'node', 'ask -c 11 -s 32', 500),
 ]
 KINDS = {'libsio': 'libsio', 'node': 'Node'}
-PROCESSES = ('sending node', 'receiving node', 'Redis')
+PROCESSES = ('µs, sending node', 'receiving node', 'Redis')
 COST_HEAD = ['an event', 'a second', 'nodes', *PROCESSES, 'ms, p50', 'ms, p99',
              'Node / libsio']
 MOST_HEAD = ['an event', 'nodes', 'events a second', 'of the core',
@@ -97,9 +98,11 @@ def most_lines(row, results):
 
 
 def in_short(results):
+    def spread_of(kind, way, figure):
+        return document.with_spread(column(results[kind][way], figure))
     return ', '.join(
-        f'{name} {document.with_spread(column(results[kind]["rate"], nodes_cpu))} '
-        f'µs, {document.with_spread(column(results[kind]["most"], per_s))} a s'
+        f'{name} {spread_of(kind, "rate", nodes_cpu)} µs, '
+        f'{spread_of(kind, "most", per_s)} a second'
         for kind, name in KINDS.items())
 
 
@@ -142,7 +145,7 @@ pass through all three processes on that core, and how much of it they used.
 
 
 def part(run):
-    note = document.wrapped(f'**{run["note"]}**') + '\n\n' if run['note'] else ''
+    note = run['note'] and document.wrapped(f'**{run["note"]}**') + '\n\n'
     failures = ''.join(f'\n* not measured: {f}' for f in run['failures'])
     return PART.format(
         note=note, machine=document.machine_rows(run['meta']),
