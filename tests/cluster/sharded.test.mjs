@@ -53,9 +53,28 @@ const joining = (number, own) => [`${number}: the first to join a room subscribe
   assert.deepEqual(commands(), own ? ["SSUBSCRIBE", "SUNSUBSCRIBE"] : []);
 }];
 
+// Joined again before Redis has said that the subscription has ended.
+const REJOINED = ["R55: a room that is left and joined again at once is heard", async (world) => {
+  for (let i = 0; i < 20; i++) {
+    await world.ask(world.f1, "join", "again");
+    await world.heard("again", 1);
+    world.f1.socket.emit("leave", "again");
+    await world.ask(world.f1, "join", "again");
+    await world.settle();
+    await world.heard("again", 1);
+    world.took();
+    await world.to.call({ op: "emit", rooms: ["again"] }, "hello", i);
+    await world.settle();
+    assert.deepEqual(world.took(), all("f1", ["hello", i]));
+    await world.ask(world.f1, "leave", "again");
+    await world.heard("again", 0);
+  }
+}, ([from]) => from === "node" && "the package `redis` forgets to subscribe"];
+
 const MODES = {
   dynamic: [
     joining("R55", true),
+    REJOINED,
     channel("R55", "one room has a channel", { rooms: ["r1"] }, "r1#"),
     channel("R55", "two rooms have none", { rooms: ["r1", "r2"] }, ""),
     channel("R58", "a room of 20 characters has none to publish on", { rooms: [ROOM20] }, ""),

@@ -168,16 +168,20 @@ export class World {
     return (Array.isArray(this.options) ? this.options[0] : this.options).adapter;
   }
 
-  // Until every node hears every other.
-  async joined() {
+  // Until `n` nodes hear what is for a namespace.
+  async hears(nsp, n) {
     const { prefix = "socket.io" } = Array.isArray(this.options) ? this.options[0] : this.options;
     const [command, channel] = {
-      classic: ["NUMSUB", (nsp) => `${prefix}-request#${nsp}#`],
-      sharded: ["SHARDNUMSUB", (nsp) => `${prefix}#${nsp}#`],
-      streams: ["NUMSUB", (nsp) => `${prefix}#${nsp}#`],
+      classic: ["NUMSUB", `${prefix}-request#${nsp}#`],
+      sharded: ["SHARDNUMSUB", `${prefix}#${nsp}#`],
+      streams: ["NUMSUB", `${prefix}#${nsp}#`],
     }[this.adapter];
-    for (const nsp of ["/", "/watch"])
-      await until(async () => (await this.redis.command("PUBSUB", command, channel(nsp)))[1] === this.peers.length, `all nodes in ${nsp}`);
+    await until(async () => (await this.redis.command("PUBSUB", command, channel))[1] === n, `${n} nodes in ${nsp}`);
+  }
+
+  // Until every node hears every other.
+  async joined() {
+    for (const nsp of ["/", "/watch"]) await this.hears(nsp, this.peers.length);
     if (this.adapter === "streams") {
       const { streams = 1 } = this.options;
       const reading = async () => (await this.redis.command("CLIENT", "LIST")).toString().match(/cmd=xread/g)?.length;

@@ -24,17 +24,20 @@ async function fence(sender, sockets) {
 // Of what each server has of its own: the answers of all of them.
 const everywhere = (v, sockets, event) => Promise.all(v.oneOfEach(sockets).map(async (socket) => (await ask(socket, event))[0]));
 
-// Three sockets, the first two in the room "pair"; whoever of them gets `event`
-// after `send` was done.
+// Three sockets, the first two in the room `pair`, the second also in `trio`: of
+// this scene alone, as Node's package for Redis does not hear what a room is sent
+// that is joined again while its subscription is being ended.
 async function three(v) {
-  const list = await Promise.all([v.connect(), v.connect(), v.connect()]);
-  await ask(list[0], "join", "pair");
-  await ask(list[1], "join", ["pair", "trio"]);
-  await v.heard("/", "pair", list[0], list[1]);
-  await v.heard("/", "trio", list[1]);
-  return list;
+  const all = await Promise.all([v.connect(), v.connect(), v.connect()]);
+  const [a, b] = all, pair = `pair ${a.id}`, trio = `trio ${a.id}`;
+  await ask(a, "join", pair);
+  await ask(b, "join", [pair, trio]);
+  await v.heard("/", pair, a, b);
+  await v.heard("/", trio, b);
+  return { all, pair, trio };
 }
 
+// Which of them get "news" after `send` was done.
 async function reached(sockets, sender, send, ...args) {
   const lists = sockets.map((socket) => collect(socket, "news"));
   sender.emit(send, ...args);
@@ -116,14 +119,14 @@ export const SCENES = {
   },
 
   async "to, in, except, broadcast, all"(v) {
-    const all = await three(v);
+    const { all, pair, trio } = await three(v);
     const [a, b, c] = all;
-    assert.equal(await reached(all, a, "to", "pair", "news", 1), "1");
-    assert.equal(await reached(all, b, "to", ["pair", "trio"], "news", 1), "0");
-    assert.equal(await reached(all, a, "in", "pair", "news", 1), "01");
-    assert.equal(await reached(all, c, "in", ["pair", "trio", c.id], "news", 1), "012");
-    assert.equal(await reached(all, a, "except", "pair", "news", 1), "2");
-    assert.equal(await reached(all, c, "except", ["trio", c.id], "news", 1), "0");
+    assert.equal(await reached(all, a, "to", pair, "news", 1), "1");
+    assert.equal(await reached(all, b, "to", [pair, trio], "news", 1), "0");
+    assert.equal(await reached(all, a, "in", pair, "news", 1), "01");
+    assert.equal(await reached(all, c, "in", [pair, trio, c.id], "news", 1), "012");
+    assert.equal(await reached(all, a, "except", pair, "news", 1), "2");
+    assert.equal(await reached(all, c, "except", [trio, c.id], "news", 1), "0");
     assert.equal(await reached(all, b, "broadcast", "news", 1), "02");
     assert.equal(await reached(all, b, "all", "news", 1), "012");
     assert.equal(await reached(all, b, "to", 5, "news", 1), "");
@@ -136,24 +139,24 @@ export const SCENES = {
 
   // It is dropped while a client is busy: tried until it comes through.
   async "all-volatile"(v) {
-    const [a, b] = await three(v);
+    const [a, b] = (await three(v)).all;
     const got = Promise.all([next(a, "news"), next(b, "news")]);
     const timer = setInterval(() => a.emit("all-volatile", "news", 7), 30);
     assert.deepEqual(await got.finally(() => clearInterval(timer)), [[7], [7]]);
   },
 
   async "ask-room"(v) {
-    const [a, b, c] = await three(v);
+    const { all: [a, b, c], pair } = await three(v);
     a.on("question", (x, answer) => answer(`${x} b`));
     b.on("question", (x, answer) => answer(`${x} a`));
-    assert.deepEqual(await ask(c, "ask-room", "pair", 3000, "question", "q"), [{ late: false, answers: ["q a", "q b"] }]);
+    assert.deepEqual(await ask(c, "ask-room", pair, 3000, "question", "q"), [{ late: false, answers: ["q a", "q b"] }]);
     a.off("question");
-    assert.deepEqual(await ask(c, "ask-room", "pair", 80, "question", "q"), [{ late: true, answers: ["q a"] }]);
+    assert.deepEqual(await ask(c, "ask-room", pair, 80, "question", "q"), [{ late: true, answers: ["q a"] }]);
     assert.deepEqual(await ask(c, "ask-room", "nobody", 3000, "question", 1), [{ late: false, answers: [] }]);
   },
 
   async "members, move"(v) {
-    const [a, b, c] = await three(v);
+    const { all: [a, b, c] } = await three(v);
     const [from, to] = [`from ${c.id}`, `to ${c.id}`];
     await Promise.all([a, b].map((socket) => ask(socket, "join", from)));
     assert.deepEqual(await ask(c, "members", from), [sorted(a.id, b.id)]);
@@ -165,16 +168,16 @@ export const SCENES = {
   },
 
   async "kick-room"(v) {
-    const [a, b, c] = await three(v);
+    const { all: [a, b, c], pair } = await three(v);
     const other = await v.also(a, "/watch");
     const both = Promise.all([next(a, "disconnect"), next(b, "disconnect")]);
-    c.emit("kick-room", "pair", false);
+    c.emit("kick-room", pair, false);
     assert.deepEqual((await both).map(([reason]) => reason), ["io server disconnect", "io server disconnect"]);
     assert.deepEqual(await ask(other, "ack", 1), [1]);
     const d = await v.connect();
-    await ask(d, "join", "pair");
+    await ask(d, "join", pair);
     const ended = next(d.io.engine, "close");
-    c.emit("kick-room", "pair", true);
+    c.emit("kick-room", pair, true);
     await ended;
   },
 
