@@ -51,6 +51,7 @@ async function reasonFor(v, leave) {
   const gone = collect(watcher, "gone");
   const socket = await v.connect();
   const { id } = socket;
+  await within(socket.welcome, "welcome"); // or else it might meet a closing connection
   leave(socket);
   for (let n = 1; ; n++) {
     await gone.until(n);
