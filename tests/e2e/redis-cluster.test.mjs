@@ -8,34 +8,18 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Peer } from "../cluster/world.mjs";
 import { LOOPS, until } from "./harness.mjs";
-import { Client, freePort, missing, Redis } from "./redis-servers.mjs";
+import { Client, Masters, missing, Redis } from "./redis-servers.mjs";
 
 const skip = missing;
-const LAST = 16383;
-let masters = [];
+let cluster, masters = [];
 
-// Three masters, slots in thirds.
 before(async () => {
   if (skip) return;
-  masters = await Promise.all([0, 1, 2].map(async (i) => Redis.start({
-    "cluster-enabled": "yes", "cluster-config-file": `nodes-${process.pid}-${i}.conf`, "cluster-port": await freePort(),
-    "cluster-node-timeout": 2000, "cluster-require-full-coverage": "no",
-  })));
-  for (const [i, redis] of masters.entries()) {
-    redis.id = (await redis.ask("CLUSTER MYID")).split("\r\n")[1];
-    const first = Math.ceil(((LAST + 1) * i) / 3);
-    const last = Math.ceil(((LAST + 1) * (i + 1)) / 3) - 1;
-    assert.equal(await redis.ask(`CLUSTER ADDSLOTSRANGE ${first} ${last}`), "+OK");
-    assert.equal(await redis.ask(`CLUSTER MEET 127.0.0.1 ${masters[0].port} ${masters[0].options["cluster-port"]}`), "+OK");
-  }
-  for (const redis of masters)
-    await until("the cluster is formed", async () => {
-      const info = await redis.ask("CLUSTER INFO");
-      return /cluster_state:ok/.test(info) && /cluster_known_nodes:3/.test(info) && /cluster_slots_assigned:16384/.test(info);
-    }, 20000);
+  cluster = await Masters.start();
+  masters = cluster.list;
 }, { timeout: 60000 });
 
-after(() => Promise.all(masters.map((redis) => redis.stop())));
+after(() => cluster?.stop());
 
 async function clientOf(t, options = {}) {
   const client = await Client.start({ url: `redis://127.0.0.1:${masters[0].port}`, cluster: 1, command: 2000, connect: 1000, backoff_max: 200, ...options });
@@ -46,7 +30,6 @@ async function clientOf(t, options = {}) {
 
 // A shard channel of each master: a, b, c are in different thirds.
 const SLOTS = { a: 15495, b: 3300, c: 7365 };
-const masterOf = (slot) => masters[Math.floor((slot * 3) / (LAST + 1))];
 
 test("redis cluster: keys go to the master that has their slot", { skip }, async (t) => {
   const client = await clientOf(t);
@@ -92,22 +75,16 @@ test("redis cluster: PUBLISH at one master, subscribers at others, counted once 
   assert.equal((await two.message(ids[1])).payload, "hello");
 });
 
-// Move one slot, as redis-cli does for an empty one.
-async function move(slot, to) {
-  for (const redis of [to, ...masters.filter((other) => other !== to)])
-    assert.equal(await redis.ask(`CLUSTER SETSLOT ${slot} NODE ${to.id}`), "+OK");
-}
-
 test("R54: MOVED is followed, by commands and by subscriptions", { skip }, async (t) => {
   const client = await clientOf(t);
   const channel = "moving";
   const slot = Number((await client.ask("-", "CLUSTER", "KEYSLOT", channel)).text);
-  const from = masterOf(slot);
-  const to = masters.find((redis) => redis !== from);
+  const from = cluster.of(slot);
+  const to = cluster.another(slot);
   const id = await client.subscribe("shard", channel);
   assert.deepEqual(await client.ask(channel, "SPUBLISH", channel, "1"), { status: 0, text: "1" });
   const moved = client.said.length;
-  await move(slot, to);
+  await cluster.move(slot, to);
   // The server ends the subscription; it is in force again at the other one.
   await client.heard(new RegExp(`^status ${id} - `, "m"), moved);
   await client.heard(new RegExp(`^status ${id} \\+`, "m"), moved);
@@ -116,27 +93,27 @@ test("R54: MOVED is followed, by commands and by subscriptions", { skip }, async
   assert.deepEqual(await client.ask(channel, "SPUBLISH", channel, "2"), { status: 0, text: "1" });
   assert.equal((await client.message(id, published)).payload, "2");
   const known = client.said.length;
-  await move(slot, from);
+  await cluster.move(slot, from);
   await client.heard(new RegExp(`^status ${id} \\+`, "m"), known);
   // A command meets what has moved meanwhile: it is sent on once.
   const other = await clientOf(t);
   assert.equal((await other.ask(channel, "SET", channel, "v")).text, "OK");
   await other.ask(channel, "DEL", channel);
-  await move(slot, to);
+  await cluster.move(slot, to);
   assert.equal((await other.ask(channel, "SET", channel, "v")).text, "OK");
   assert.equal((await other.stats()).redirects, 1);
   assert.equal((await other.ask(channel, "GET", channel)).text, "v");
   assert.equal((await other.stats()).redirects, 1);
   await other.ask(channel, "DEL", channel);
-  await move(slot, from);
+  await cluster.move(slot, from);
 });
 
 test("redis cluster: ASK is followed while a slot is on its way", { skip }, async (t) => {
   const client = await clientOf(t);
   const key = "asking";
   const slot = Number((await client.ask("-", "CLUSTER", "KEYSLOT", key)).text);
-  const from = masterOf(slot);
-  const to = masters.find((redis) => redis !== from);
+  const from = cluster.of(slot);
+  const to = cluster.another(slot);
   await to.ask(`CLUSTER SETSLOT ${slot} IMPORTING ${from.id}`);
   await from.ask(`CLUSTER SETSLOT ${slot} MIGRATING ${to.id}`);
   assert.equal((await client.ask(key, "SET", key, "v")).text, "OK");
@@ -180,7 +157,7 @@ test("redis cluster: a server that is down: the others are served, and it heals"
   for (const channel of Object.keys(SLOTS)) ids[channel] = await client.subscribe("shard", channel);
   const news = await client.subscribe("channel", "news");
   const home = masters[0]; // where the client came in
-  const [lost] = Object.entries(SLOTS).find(([, slot]) => masterOf(slot) === home);
+  const [lost] = Object.entries(SLOTS).find(([, slot]) => cluster.of(slot) === home);
   const gone = client.said.length;
   await home.stop();
   await client.heard(/^state degraded/m, gone);

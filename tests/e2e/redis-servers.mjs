@@ -81,6 +81,57 @@ export class Redis {
   }
 }
 
+// A Redis Cluster of masters, among which the slots are shared out evenly.
+const SLOTS = 16384;
+
+export class Masters {
+  #moved = new Map(); // slot -> the master that it was moved to
+
+  static async start(n = 3) {
+    const masters = new Masters();
+    masters.list = await Promise.all(Array.from({ length: n }, async (_, i) => Redis.start({
+      "cluster-enabled": "yes", "cluster-config-file": `nodes-${process.pid}-${i}.conf`, "cluster-port": await freePort(),
+      "cluster-node-timeout": 2000, "cluster-require-full-coverage": "no",
+    })));
+    const [first] = masters.list;
+    for (const [i, redis] of masters.list.entries()) {
+      redis.id = (await redis.ask("CLUSTER MYID")).split("\r\n")[1];
+      const [from, to] = [i, i + 1].map((k) => Math.ceil((SLOTS * k) / n));
+      assert.equal(await redis.ask(`CLUSTER ADDSLOTSRANGE ${from} ${to - 1}`), "+OK");
+      assert.equal(await redis.ask(`CLUSTER MEET 127.0.0.1 ${first.port} ${first.options["cluster-port"]}`), "+OK");
+    }
+    for (const redis of masters.list)
+      await until("the cluster is formed", async () => {
+        const info = await redis.ask("CLUSTER INFO");
+        return /cluster_state:ok/.test(info) && info.includes(`cluster_known_nodes:${n}`) && /cluster_slots_assigned:16384/.test(info);
+      }, 20000);
+    return masters;
+  }
+
+  of(slot) {
+    return this.#moved.get(slot) ?? this.list[Math.floor((slot * this.list.length) / SLOTS)];
+  }
+
+  another(slot) {
+    return this.list.find((redis) => redis !== this.of(slot));
+  }
+
+  async slot(key) {
+    return Number((await this.list[0].ask(`CLUSTER KEYSLOT ${key}`)).slice(1));
+  }
+
+  // Move one slot, as redis-cli does for an empty one.
+  async move(slot, to) {
+    for (const redis of [to, ...this.list.filter((other) => other !== to)])
+      assert.equal(await redis.ask(`CLUSTER SETSLOT ${slot} NODE ${to.id}`), "+OK");
+    this.#moved.set(slot, to);
+  }
+
+  stop() {
+    return Promise.all(this.list.map((redis) => redis.stop()));
+  }
+}
+
 // A process with the client in it.
 export class Client {
   #ids = 0;
