@@ -132,14 +132,16 @@ let tokens = 0;
 export class World {
   peers = [];
   clients = [];
+  rooms = new Set(); // that have members, with the sharded adapter
 
-  // kinds: of the nodes; options: of all, or one object for each.
-  static async start(kinds, options, { config } = {}) {
+  // kinds: of the nodes; options: of all, or one object for each. `redis`: a
+  // Cluster, else it is one server of the world's own.
+  static async start(kinds, options, { config, redis } = {}) {
     if (!HAVE_REDIS) throw new Unsupported("redis-server is not installed");
     const world = new World();
     world.kinds = kinds;
     world.options = options;
-    world.redis = await Redis.start(config);
+    world.redis = redis ?? await Redis.start(config);
     try {
       // Ours first: they are the ones that may be missing, and are quick.
       for (const wanted of ["c", "node"]) {
@@ -156,7 +158,7 @@ export class World {
   }
 
   async add(kind, name, options) {
-    const peer = await Peer.start(kind, name, this.redis, options);
+    const peer = await Peer.start(kind, name, this.redis, options, { plain: this.redis.address });
     this.peers.push(peer);
     this.peers.sort((a, b) => ("ftuvw".indexOf(a.name) - "ftuvw".indexOf(b.name)));
     this[{ f: "from", t: "to" }[name] ?? name] = peer;
@@ -215,23 +217,31 @@ export class World {
   // Sharded nodes listen for each room: until `n` of them do.
   async heard(room, n) {
     if (this.adapter !== "sharded" || this.options.mode === "static") return;
+    if (n) this.rooms.add(room);
+    else this.rooms.delete(room);
     const channel = `${this.options.prefix ?? "socket.io"}#/#${room}#`;
     await until(async () => (await this.redis.command("PUBSUB", "SHARDNUMSUB", channel))[1] === n, `${n} nodes in ${room}`);
   }
 
   // Until whatever the nodes have published so far has reached everybody: what
-  // one node publishes arrives in order, and so does what it says last.
+  // one node publishes arrives in order, and so does what it says last. In a
+  // Cluster, in order on each channel.
   async settle() {
     const listening = this.clients.filter(({ socket }) => socket.connected);
     const expected = [];
-    for (const peer of this.peers)
-      for (const nsp of new Set(listening.map((client) => client.nsp))) {
+    const say = async (who, spec) => {
+      for (const peer of this.peers) {
         const token = ++tokens;
-        expected.push([nsp, token]);
-        await peer.call({ op: "emit", nsp }, "barrier", token);
+        expected.push([who, token]);
+        await peer.call({ op: "emit", ...spec }, "barrier", token);
       }
-    await until(() => listening.every(({ nsp, socket, tokens }) =>
-      !socket.connected || expected.every(([where, token]) => where !== nsp || tokens.has(token))), "every node's last word");
+    };
+    for (const nsp of new Set(listening.map((client) => client.nsp))) await say(listening.filter((client) => client.nsp === nsp), { nsp });
+    for (const room of this.redis.address ? this.rooms : []) {
+      const members = (await this.from.call({ op: "fetch", rooms: [room] })).map(({ id }) => id);
+      await say(listening.filter(({ id }) => members.includes(id)), { rooms: [room] });
+    }
+    await until(() => expected.every(([who, token]) => who.every(({ socket, tokens }) => !socket.connected || tokens.has(token))), "every node's last word");
   }
 
   // Until whatever has been published by hand has reached everybody: a message
@@ -281,7 +291,14 @@ export class World {
   async stop({ rough } = {}) {
     this.#close();
     try {
-      for (const peer of this.peers) await peer.stop({ rough });
+      for (const peer of this.peers) {
+        // Leaving a Cluster, Node's package may throw at what it has ended itself.
+        if (this.redis.address && peer.kind === "node") await peer.kill();
+        else await peer.stop({ rough });
+      }
+    } catch (error) {
+      await Promise.all(this.peers.map((peer) => peer.kill()));
+      throw error;
     } finally {
       await this.redis.stop();
     }
@@ -300,13 +317,13 @@ const withoutOffset = (args) => (OFFSET.test(args.at(-1)) ? args.slice(0, -1) : 
 // One world for each direction, all its scenes in it one after the other; the
 // directions that cannot be had yet are skipped. A scene is [name, run(world),
 // skip?(kinds)]: run may be an object of what to emit and who gets what.
-export async function play(t, title, worlds, options, scenes, prepare = (world) => world.people()) {
+export async function play(t, title, worlds, options, scenes, prepare = (world) => world.people(), more = {}) {
   for (const kinds of worlds) {
     const way = kinds.join(" -> ");
     await t.test(`${title}, ${way}`, async (t) => {
       let world, reason;
       try {
-        world = await World.start(kinds, options(kinds));
+        world = await World.start(kinds, options(kinds), more);
       } catch (error) {
         if (!(error instanceof Unsupported)) throw error;
         reason = error.message;

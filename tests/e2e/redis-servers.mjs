@@ -120,9 +120,13 @@ export class Masters {
     return Number((await this.list[0].ask(`CLUSTER KEYSLOT ${key}`)).slice(1));
   }
 
-  // Move one slot, as redis-cli does for an empty one.
+  // Move one slot, as redis-cli does for an empty one: what was IMPORTING is
+  // believed when the old master, or who has not heard, still claims it.
   async move(slot, to) {
-    for (const redis of [to, ...this.list.filter((other) => other !== to)])
+    const from = this.of(slot);
+    assert.equal(await to.ask(`CLUSTER SETSLOT ${slot} IMPORTING ${from.id}`), "+OK");
+    assert.equal(await from.ask(`CLUSTER SETSLOT ${slot} MIGRATING ${to.id}`), "+OK");
+    for (const redis of [to, ...this.list.filter((other) => other !== to && other !== from), from])
       assert.equal(await redis.ask(`CLUSTER SETSLOT ${slot} NODE ${to.id}`), "+OK");
     this.#moved.set(slot, to);
   }
