@@ -147,16 +147,35 @@ static void on_readable(struct net_conn *c)
         net_conn_fail(c, NET_CLOSE_RESET);
 }
 
+/* What it was sent goes out with the next answers, not at the tail. */
+static void answer(struct net_conn *c)
+{
+    struct net_loop *loop = c->loop;
+
+    list_remove(&c->dirty);
+    list_append(&loop->answers, &c->dirty);
+    if (++loop->answer_count >= NET_ANSWERS)
+        net_conn_flush_answers(loop);
+}
+
 static void on_event(evutil_socket_t fd, short what, void *arg)
 {
     struct net_conn *c = arg;
+    struct net_loop *loop = c->loop;
+    struct list *last, *last_task;
 
     (void)fd;
-    net_loop_enter(c->loop);
+    net_loop_enter(loop);
     if (what & EV_WRITE)
         net_conn_touch(c);
-    if (what & EV_READ)
-        on_readable(c);
+    if (!(what & EV_READ))
+        return;
+    last = loop->dirty.prev;
+    last_task = loop->tasks.prev;
+    on_readable(c);
+    if (c->dirty.prev == last && loop->dirty.prev == &c->dirty &&
+        loop->tasks.prev == last_task)
+        answer(c); /* nobody but it was touched, and no task will touch it */
 }
 
 void net_conn_pause(struct net_conn *c)
@@ -303,6 +322,26 @@ static size_t flush_some(struct list *touched, size_t max)
     return count;
 }
 
+/* The end of a connection is for the tail. */
+static void flush_answer(struct net_conn *c)
+{
+    if (c->failed || c->finishing)
+        list_append(&c->loop->dirty, &c->dirty);
+    else if (flush(c) && !c->failed)
+        c->ops->on_drained(c->self);
+}
+
+void net_conn_flush_answers(struct net_loop *loop)
+{
+    loop->answer_count = 0;
+    while (!list_empty(&loop->answers)) {
+        struct net_conn *c = first_of(&loop->answers);
+
+        list_remove(&c->dirty);
+        flush_answer(c);
+    }
+}
+
 static void postpone(struct net_loop *loop, struct list *touched)
 {
     while (!list_empty(touched)) {
@@ -319,6 +358,7 @@ size_t net_conn_flush_all(struct net_loop *loop)
     struct list touched;
     size_t count;
 
+    net_conn_flush_answers(loop);
     list_move(&loop->dirty, &touched);
     count = flush_some(&touched, NET_FLUSH_MAX);
     postpone(loop, &touched);

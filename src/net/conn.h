@@ -5,6 +5,9 @@
  *   upper layer --> net_conn_append*() --> queue --> tail of the turn: one
  *                                                    write for all of it
  *
+ * What a connection is sent while its own input is handled, and nobody else
+ * is, goes out before the tail: see loop.h.
+ *
  * A connection has no input buffer: what on_data() gets lies in the loop's and
  * is gone when it returns; whoever needs a tail keeps it. Output is a queue of
  * chunks: small appends are copied into a shared chunk, a `struct buf` is
@@ -61,8 +64,8 @@ struct net_conn_ops {
 };
 
 struct net_conn {
-    /* In loop->dirty or ->late, while it is to be flushed; else in loop->linger
-     * when its owner has left. */
+    /* In loop->answers, ->dirty or ->late, while it is to be flushed; else in
+     * loop->linger when its owner has left. */
     struct list dirty;
     struct net_loop *loop;
     const struct net_conn_ops *ops;
@@ -173,6 +176,9 @@ void net_conn_touch(struct net_conn *c);
 
 /* The peer has ended its side, by FIN or within TLS. */
 void net_conn_ended(struct net_conn *c);
+
+/* Write to those of loop->answers, then tell their owners. */
+void net_conn_flush_answers(struct net_loop *loop);
 
 /* Write touched connections, then tell their owners. Returns how many. What is
  * over NET_FLUSH_MAX of them waits in loop->late, so that the loop can look at

@@ -36,7 +36,8 @@ static uint64_t monotonic_ms(void *self)
 
 static bool has_work(const struct net_loop *loop)
 {
-    return !list_empty(&loop->tasks) || !list_empty(&loop->dirty);
+    return !list_empty(&loop->tasks) || !list_empty(&loop->answers) ||
+           !list_empty(&loop->dirty);
 }
 
 static void run_tasks(struct net_loop *loop)
@@ -333,6 +334,7 @@ int net_loop_init(struct net_loop *loop, const struct net_loop_config *config)
     loop->real_time = !config->clock;
     loop->deferred_end = &loop->deferred;
     list_init(&loop->tasks);
+    list_init(&loop->answers);
     list_init(&loop->dirty);
     list_init(&loop->late);
     list_init(&loop->linger);

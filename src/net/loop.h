@@ -8,9 +8,15 @@
  *   tasks (net_task_schedule)  ->  flush of touched connections
  *                              ->  deferred clean-up (net_defer)
  *
- * so that each connection is written at most once a turn, and memory of what
- * was closed outlives every caller that may still hold a pointer to it. When
- * very many connections were touched, some are written to in later turns.
+ * so that each connection is written at most once for all that others send it
+ * in a turn, and memory of what was closed outlives every caller that may still
+ * hold a pointer to it. When very many connections were touched, some are
+ * written to in later turns.
+ *
+ * A connection whose input was answered, while no other was touched and no task
+ * scheduled, does not wait for the tail: it is written to with the next
+ * NET_ANSWERS of its like, as long as the caches still hold what belongs to it;
+ * see docs/decisions/0025.
  *
  * Everything here is for the loop's own thread, but net_post() and
  * net_loop_stop().
@@ -33,6 +39,7 @@
 #define NET_INPUT_SIZE (256u * 1024) /* bytes read at most per readiness */
 #define NET_FLUSH_MAX 512            /* connections written to in one turn */
 #define NET_FLUSH_LATE 128 /* of which so many may be from earlier turns */
+#define NET_ANSWERS 16     /* connections that are answered together */
 
 /* Output chunks to be used again; see output.h. */
 struct net_spare {
@@ -82,9 +89,11 @@ struct net_loop {
     void *turn_self;
     struct event tail;
     bool tail_armed, in_tail;
-    struct list tasks; /* net_task */
-    struct list dirty; /* connections to flush */
-    struct list late;  /* those that could not be in their turn */
+    struct list tasks;   /* net_task */
+    struct list answers; /* connections to flush, whose own input it was */
+    size_t answer_count; /* at least so many of them */
+    struct list dirty;   /* others to flush */
+    struct list late;    /* those that could not be in their turn */
     struct net_deferred *deferred, **deferred_end;
 
     struct list linger;    /* connections whose owner has left, and that wait */

@@ -349,10 +349,11 @@ WHY = '''
   the judge of what a request is, and stays; only the request line of usual shape
   is judged without it. What the floor does instead is to look for the end of the
   head. Node's part of the ratio is what it needs on this machine.
-* **1,000 clients.** A turn of the loop then serves many connections, each once,
-  and what belongs to each is out of the nearest caches by the time it comes
-  again. The floor keeps a descriptor and a buffer per client, libsio a
-  connection, a WebSocket, a session, a client and a socket.
+* **1,000 clients.** Between two events of a client there are those of 999 others,
+  and what belongs to it is out of the nearest caches by the time it comes again.
+  The floor keeps a descriptor and a buffer per client, libsio a connection, a
+  WebSocket, a session, a client and a socket
+  ([decision 25](decisions/0025-answers-go-out-in-groups.md)).
 * **100,000 rooms.** Each event goes to another room than the last ones: its
   place in the table, the room, its list of members and the member are memory
   that no cache holds. The number of instructions is the same.
