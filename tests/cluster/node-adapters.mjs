@@ -6,7 +6,7 @@
 //     specific=1           publishOnSpecificResponseChannel   (classic)
 //     requestsTimeout=MS   how long answers are waited for    (classic)
 //     mode=static|dynamic|dynamic-private                (sharded)
-//     cluster=1            redis is a node of a Redis Cluster (sharded)
+//     cluster=1            redis is a node of a Redis Cluster (classic, sharded)
 //     streams=N            streamCount                   (streams)
 //
 // SPDX-License-Identifier: MIT
@@ -51,16 +51,19 @@ export async function joinCluster(given) {
   const kind = given.adapter || "classic";
   const pub = await connect(given);
   const sub = kind === "streams" ? null : await connect(given);
-  const subscribers = async (channel) => kind === "sharded"
-    ? (await pub.sendCommand(...(given.cluster ? [channel, true] : []), ["PUBSUB", "SHARDNUMSUB", channel]))[1]
-    : (await pub.sendCommand(["PUBSUB", "NUMSUB", channel]))[1];
+  const command = ["PUBSUB", kind === "sharded" ? "SHARDNUMSUB" : "NUMSUB"];
+  const subscribers = async (channel) => {
+    const clients = given.cluster ? pub.masters.map(({ client }) => client) : [pub];
+    const counts = await Promise.all(clients.map(async (client) => Number((await client.sendCommand([...command, channel]))[1])));
+    return counts.reduce((sum, n) => sum + n);
+  };
 
   return {
     adapter: ADAPTERS[kind](pub, sub, given),
     // Until Redis has taken the subscriptions of every namespace there is.
     async joined(io) {
       for (const nsp of io._nsps.values())
-        while (!Number(await subscribers(ownChannel[kind](nsp.adapter, given))))
+        while (!(await subscribers(ownChannel[kind](nsp.adapter, given))))
           await new Promise((resolve) => setTimeout(resolve, 5));
     },
   };
