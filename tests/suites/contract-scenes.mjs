@@ -134,6 +134,7 @@ export const SCENES = {
     assert.equal(await reached(all, b, "all", 5), "");
     const got = next(c, "news");
     a.emit("broadcast", "news", { b: Buffer.from([4]) }, "t");
+    await fence(a, all); // nor shall it come to those of the next scene
     const [{ b: binary }, text] = await got;
     assert.deepEqual([bytes(binary), text], [Buffer.from([4]), "t"]);
   },
@@ -144,6 +145,7 @@ export const SCENES = {
     const got = Promise.all([next(a, "news"), next(b, "news")]);
     const timer = setInterval(() => a.emit("all-volatile", "news", 7), 30);
     assert.deepEqual(await got.finally(() => clearInterval(timer)), [[7], [7]]);
+    await fence(a, [a, b]);
   },
 
   async "ask-room"(v) {
