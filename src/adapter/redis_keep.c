@@ -8,8 +8,9 @@
  *        `--the reading meets it first, known by its hash--^
  *
  * A reading that fails is not waited for, nor one that is slow for longer than
- * a command may take. Who does not wait, nor is kept, leaves none behind that
- * waits: what one sends arrives in that order.
+ * a command may take, nor an entry that Redis has lost meanwhile. Who does not
+ * wait, nor is kept, leaves none behind that waits: what one sends arrives in
+ * that order.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -63,6 +64,34 @@ void redis_keeping_late(struct net_timer *timer)
     struct redis_reading *reading;
 
     tell_early(k, redis_streams_find(k->s, k->index, &reading));
+}
+
+void redis_keepings_passed(struct redis_streams *s, struct redis_stream *stream)
+{
+    list_for_each_safe(it, next, &s->keepings)
+    {
+        struct keeping *k = container_of(it, struct keeping, node);
+
+        if (k->index == stream->index && k->id[0] &&
+            pr_offset_compare(k->at, stream->at) < 0)
+            tell_early(k, stream);
+    }
+}
+
+void redis_keepings_unread(struct redis_reading *reading)
+{
+    struct redis_streams *s = reading->owner;
+
+    list_for_each_safe(it, next, &s->keepings)
+    {
+        struct keeping *k = container_of(it, struct keeping, node);
+
+        for (size_t i = 0; k->id[0] && i < reading->count; i++)
+            if (reading->streams[i].index == k->index) {
+                tell_early(k, &reading->streams[i]);
+                break;
+            }
+    }
 }
 
 /* Others of the same hash have the same to say: the first one it is. */

@@ -22,9 +22,11 @@ static void begin(struct redis_reading *r);
 
 /* ----------------------------------------------------------------- state -- */
 
-static void changed(const struct redis_reading *r)
+static void changed(struct redis_reading *r)
 {
     r->owner->on_change(r->owner->self);
+    if (redis_reading_fails(r))
+        redis_keepings_unread(r);
 }
 
 /* What Redis does not do now it may do later: a user's rights, a key of another
@@ -127,6 +129,7 @@ static void take_entry(struct redis_reading *r, struct redis_stream *stream,
 
     if (!set_position(stream, redis_text(redis_item(entry, 0))))
         return;
+    redis_keepings_passed(r->owner, stream);
     redis_fields_read(redis_item(entry, 1), &fields);
     name = field(&fields, STR("nsp"));
     if (str_eq(field(&fields, STR("uid")), cl_uid(node))) {

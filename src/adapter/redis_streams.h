@@ -112,6 +112,11 @@ int redis_streams_keep(void *self, const struct pr_message *m,
 /* A reading meets an entry of ours. */
 void redis_keeping_met(struct redis_streams *s,
                        const struct redis_stream *stream, uint64_t hash);
+/* It stands behind entries of ours that it has not met: Redis has lost them. */
+void redis_keepings_passed(struct redis_streams *s,
+                           struct redis_stream *stream);
+/* It fails from now on. */
+void redis_keepings_unread(struct redis_reading *reading);
 void redis_keeping_late(struct net_timer *timer);
 void redis_keepings_end(struct redis_streams *s);
 

@@ -486,6 +486,40 @@ static void test_order(void)
     check_told("degraded XREAD: NOPERM no|kept b 0 9-1|");
     end();
 
+    T_CASE("R68: nor one that begins to fail");
+    begin("7-1");
+    keep("a");
+    keep("b");
+    keep("c");
+    fake_say(&f, COMMANDS, "$3\r\n8-1\r\n$3\r\n8-2\r\n");
+    check_told("");
+    fake_say(&f, READING, "-NOPERM no\r\n");
+    check_told("degraded XREAD: NOPERM no|kept a 0 8-1|kept b 0 8-2|");
+    end();
+    check_told("kept c -4 |");
+
+    T_CASE("R68: nor one whose connection is lost");
+    begin("7-1");
+    keep("a");
+    fake_say(&f, COMMANDS, "$3\r\n8-1\r\n");
+    check_told("");
+    fake_hang_up(&f, READING);
+    fake_turns(&f, 3);
+    CHECK(strstr(told, "kept a 0 8-1|"), "%s", told);
+    end();
+
+    T_CASE("R68: an entry that the stream has lost is not waited for");
+    begin("7-1");
+    keep("a");
+    keep("b");
+    fake_say(&f, COMMANDS, "$3\r\n8-1\r\n");
+    news("socket.io", 2);
+    entry("9-1", "other", "x", NULL);
+    kept_entry("9-2", "b");
+    say(READING);
+    check_told("kept a 0 8-1|do 0 'x' 9-1|kept b 0 9-2|");
+    end();
+
     T_CASE("R68: who is not waited for leaves none behind that waits");
     begin("7-1");
     keep("a");
