@@ -14,7 +14,7 @@
 #define CONNS (NET_ANSWERS + 4)
 
 struct client {
-    struct net_conn *conn;
+    struct net_conn *conn; /* NULL: it has ended */
     int peer;
     int drained;
 };
@@ -53,8 +53,10 @@ static size_t on_data(void *self, uint8_t *data, size_t len)
 
 static void on_closed(void *self, enum net_close_reason why)
 {
-    (void)self;
+    struct client *who = self;
+
     (void)why;
+    who->conn = NULL;
     strcat(order, "closed ");
 }
 
@@ -98,7 +100,8 @@ static void begin(size_t when, void (*what)(struct client *who))
 static void end(void)
 {
     for (size_t i = 0; i < CONNS; i++)
-        net_conn_close(clients[i].conn);
+        if (clients[i].conn)
+            net_conn_close(clients[i].conn);
     net_loop_poll(&loop);
     CHECK(loop.queued_bytes == 0, "%zu bytes left", loop.queued_bytes);
     CHECK(loop.chunk_count == 0, "%zu chunks left", loop.chunk_count);
@@ -194,12 +197,14 @@ static void finish_first(struct client *who)
 {
     (void)who;
     net_conn_finish(clients[0].conn, 1000);
+    clients[0].conn = NULL;
 }
 
 static void close_first(struct client *who)
 {
     (void)who;
     net_conn_close(clients[0].conn);
+    clients[0].conn = NULL;
 }
 
 static void test_ends(void)
