@@ -19,12 +19,9 @@
 #include "protocol/websocket/message.h"
 #include "src/engine/engine.h"
 
+/* What each packet needs lies together, at the end. */
 struct eng_session {
-    struct map_node node; /* in engine->sessions */
-    struct engine *engine;
-    void *user;
-    struct eng_polling *polling; /* NULL: its transport is a WebSocket */
-    struct eng_ws *ws;
+    struct map_node node;      /* in engine->sessions */
     struct http_kept *request; /* that opened it */
     union {
         struct net_timer heartbeat;  /* in engine->pings, ->pongs, ->silences */
@@ -32,6 +29,10 @@ struct eng_session {
     };
     uint32_t opened_s; /* seconds of the loop's clock */
     uint32_t rtt_ms;   /* from the last ping to its pong; ENG_RTT_UNKNOWN */
+    struct engine *engine;
+    void *user;
+    struct eng_polling *polling; /* NULL: its transport is a WebSocket */
+    struct eng_ws *ws;
     uint32_t packets_in, packets_out;
     uint8_t state;       /* enum eio_state */
     uint8_t parting : 5; /* enum eio_close_reason of an orderly close */

@@ -88,6 +88,11 @@ struct http_websocket {
         /* Once it is over: who hears of on_free(); the set may be gone. */
         const struct http_websocket_ops *last;
     };
+    union {
+        struct net_timer timeout;    /* of pings, or of the closing handshake */
+        struct net_deferred cleanup; /* once it is over */
+    };
+    /* The rest is what each message needs. */
     struct http_websockets *set;
     struct net_conn *conn; /* NULL: over */
     bool closing;          /* our close frame is sent, or the peer's came */
@@ -100,10 +105,6 @@ struct http_websocket {
     struct http_deflate *deflate; /* NULL: not agreed on */
     uint8_t *late_ping; /* one that came when too many pongs waited: length,
                            bytes; NULL: none */
-    union {
-        struct net_timer timeout;    /* of pings, or of the closing handshake */
-        struct net_deferred cleanup; /* once it is over */
-    };
 };
 
 void http_websockets_init(struct http_websockets *set, struct net_loop *loop,

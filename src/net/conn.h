@@ -63,13 +63,14 @@ struct net_conn_ops {
     void (*on_drained)(void *self);
 };
 
+/* What each event needs lies together, behind that of libevent. */
 struct net_conn {
+    struct event event;
     /* In loop->answers, ->dirty or ->late, while it is to be flushed; else in
      * loop->linger when its owner has left. */
     struct list dirty;
     struct net_loop *loop;
     const struct net_conn_ops *ops;
-    struct event event;
     int fd;
     bool reading : 1;     /* not paused */
     bool wants_write : 1; /* the kernel's buffer is full: EV_WRITE is awaited */
@@ -82,17 +83,9 @@ struct net_conn {
     bool closed : 1;
     uint8_t fail_reason : 3; /* enum net_close_reason */
     uint16_t linger_ms;
-    struct net_address peer;
-    uint32_t last_in_ms;  /* the low bits of the loop's clock */
-    uint32_t last_out_ms; /* the same: the kernel took bytes */
-    union {
-        uint32_t lost;        /* bytes that were queued when it failed */
-        uint32_t linger_mark; /* bytes delivered when `linger` was started */
-    };
     struct net_tls *tls;    /* NULL: plain; see tls.h */
     struct net_chunk *tail; /* of the queue, a ring: the first is behind it */
     size_t queued;          /* bytes in the queue */
-    uint64_t bytes_in, bytes_out;
     union {
         struct { /* as long as it has an owner */
             void *self;
@@ -100,6 +93,14 @@ struct net_conn {
         };
         struct net_alarm linger;     /* from then on */
         struct net_deferred cleanup; /* once it is closed */
+    };
+    uint64_t bytes_in, bytes_out;
+    uint32_t last_in_ms;  /* the low bits of the loop's clock */
+    uint32_t last_out_ms; /* the same: the kernel took bytes */
+    struct net_address peer;
+    union {
+        uint32_t lost;        /* bytes that were queued when it failed */
+        uint32_t linger_mark; /* bytes delivered when `linger` was started */
     };
 };
 

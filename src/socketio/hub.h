@@ -216,7 +216,10 @@ enum so_socket_state { SO_CONNECTING, SO_CONNECTED, SO_GONE };
 
 struct sio_socket {
     atomic_uint refs;
-    uint32_t auth_len; /* bytes of JSON text behind the id; 0: {} */
+    uint16_t waiting; /* its events that middlewares decide about */
+    uint8_t state;    /* enum so_socket_state */
+    bool leaving : 1; /* on the way out: so_socket_leave() runs or ran */
+    bool v2 : 1;      /* its client speaks Socket.IO 2: see client2.h */
     union {
         struct list node; /* in client->sockets, until it leaves */
         struct net_deferred cleanup;
@@ -230,11 +233,8 @@ struct sio_socket {
     struct so_resume *resume; /* NULL: recovery is off, or not for it */
     uint64_t issued_ms;       /* wall clock, ms since the epoch */
     uint32_t id_len;
-    uint16_t waiting; /* its events that middlewares decide about */
-    uint8_t state;    /* enum so_socket_state */
-    bool leaving;     /* on the way out: so_socket_leave() runs or ran */
-    bool v2;          /* its client speaks Socket.IO 2: see client2.h */
-    char id[];        /* NUL, auth; the block ends there */
+    uint32_t auth_len; /* bytes of JSON text behind the id; 0: {} */
+    char id[];         /* NUL, auth; the block ends there */
 };
 
 /* What few sockets have, or only some programs ask for. */
@@ -257,6 +257,8 @@ struct so_left {
     uint8_t next;
 };
 
+/* What each event needs comes first, so that it is on as few cache lines as
+ * there may be; the same of struct sio_socket and what lies below. */
 struct so_client {
     struct so_shard *shard;
     struct eng_session *session; /* NULL from the end of the turn it ended in */
@@ -267,14 +269,14 @@ struct so_client {
         struct so_partial *partial; /* codec_json.c */
         void *parser_state;         /* codec_custom.c */
     };
+    atomic_uint refs;  /* its session's, and answers that are owed */
+    bool packet_timed; /* codec_custom.c: `timer` is of a packet */
+    bool deaf;         /* it broke the rules: nothing more is read from it */
     union {
         struct net_timer timer; /* until it joins, or its packet is whole */
         struct net_deferred cleanup; /* its session is over */
     };
     struct so_left *left; /* NULL: it was not made to leave any */
-    atomic_uint refs;     /* its session's, and answers that are owed */
-    bool packet_timed;    /* codec_custom.c: `timer` is of a packet */
-    bool deaf;            /* it broke the rules: nothing more is read from it */
 };
 
 /* Where the walk over an event's arguments has come to. */
