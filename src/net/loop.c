@@ -368,6 +368,7 @@ static void close_finished(struct list *conns)
 void net_loop_destroy(struct net_loop *loop)
 {
     run_mail(loop);
+    close_finished(&loop->answers);
     close_finished(&loop->dirty);
     close_finished(&loop->late);
     close_finished(&loop->linger);

@@ -239,11 +239,36 @@ static void test_ends(void)
     end();
 }
 
+static void break_off(struct client *who)
+{
+    (void)who;
+    event_base_loopbreak(loop.base);
+}
+
+static void test_destroyed(void)
+{
+    T_CASE("answers: one that has been finished is closed with its loop");
+    begin(0, break_off);
+    net_loop_attach(&loop);
+    event_base_loop(loop.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+    CHECK(heard == 1, "%zu heard", heard);
+    for (size_t i = 0; i < CONNS; i++)
+        if (!list_empty(&clients[i].conn->dirty))
+            net_conn_finish(clients[i].conn, 1000);
+        else
+            net_conn_close(clients[i].conn);
+    net_loop_destroy(&loop);
+    CHECK(loop.conn_count == 0, "%zu are left", loop.conn_count);
+    for (size_t i = 0; i < CONNS; i++)
+        close(clients[i].peer);
+}
+
 int main(void)
 {
     test_groups();
     test_others();
     test_tasks();
     test_ends();
+    test_destroyed();
     return t_done();
 }
