@@ -174,7 +174,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
     last_task = loop->tasks.prev;
     on_readable(c);
     if (c->dirty.prev == last && loop->dirty.prev == &c->dirty &&
-        loop->tasks.prev == last_task)
+        loop->tasks.prev == last_task && !c->failed)
         answer(c); /* nobody but it was touched, and no task will touch it */
 }
 

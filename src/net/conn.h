@@ -58,8 +58,9 @@ struct net_conn_ops {
     /* The connection is gone. Called at most once, never from within a call of
      * the owner into the connection. */
     void (*on_closed)(void *self, enum net_close_reason why);
-    /* Everything queued has been handed to the kernel; may be NULL. Called at
-     * the tail of the turn, only after an append. */
+    /* Everything queued has been handed to the kernel; may be NULL. Called only
+     * after an append: at the tail of the turn, or when the input of it or of
+     * another connection has been handled; see loop.h. */
     void (*on_drained)(void *self);
 };
 

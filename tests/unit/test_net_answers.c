@@ -239,6 +239,43 @@ static void test_ends(void)
     end();
 }
 
+static char ends[CONNS + 1];
+
+static void on_end_noted(void *self, enum net_close_reason why)
+{
+    const struct client *who = self;
+
+    (void)why;
+    ends[strlen(ends)] = (char)('0' + (who - clients));
+}
+
+static size_t tell_third(void *self, uint8_t *data, size_t len)
+{
+    (void)self;
+    net_conn_append(clients[2].conn, data, len);
+    return len;
+}
+
+static const struct net_conn_ops noting = { .on_data = tell_third,
+                                            .on_closed = on_end_noted };
+
+static void test_order_of_ends(void)
+{
+    T_CASE("answers: ends are told in the order in which they came");
+    begin(CONNS, NULL);
+    net_loop_poll(&loop);
+    answered();
+    memset(ends, 0, sizeof ends);
+    for (size_t i = 0; i < 3; i++)
+        net_conn_set_ops(clients[i].conn, &noting, &clients[i]);
+    CHECK(shutdown(clients[0].peer, SHUT_WR) == 0, "no end");
+    CHECK(write(clients[1].peer, "x", 1) == 1, "not written");
+    CHECK(shutdown(clients[2].peer, SHUT_WR) == 0, "no end");
+    net_loop_poll(&loop);
+    CHECK(strcmp(ends, "02") == 0, "order: %s", ends);
+    end();
+}
+
 static void break_off(struct client *who)
 {
     (void)who;
@@ -269,6 +306,7 @@ int main(void)
     test_others();
     test_tasks();
     test_ends();
+    test_order_of_ends();
     test_destroyed();
     return t_done();
 }
