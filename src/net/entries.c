@@ -62,14 +62,18 @@ static void on_nothing(evutil_socket_t fd, short what, void *arg)
     (void)arg;
 }
 
-/* A number that is watched already stays so. */
+/* A number that is watched already stays so. It is set apart from the rest,
+ * since it may be that of a file of the program's, which blocks: libevent's
+ * debug mode asserts that none does that is assigned. */
 static bool make_one(struct net_loop *loop, int fd)
 {
     struct event event;
-    bool made =
-        event_assign(&event, loop->base, fd, EV_READ, on_nothing, NULL) == 0 &&
-        event_add(&event, NULL) == 0;
+    bool made;
 
+    if (event_assign(&event, loop->base, -1, EV_READ, on_nothing, NULL) < 0)
+        return false;
+    event.ev_fd = fd;
+    made = event_add(&event, NULL) == 0;
     if (made)
         event_del(&event);
     event_debug_unassign(&event);
