@@ -58,15 +58,21 @@ static void session_free(struct net_deferred *d)
 {
     struct eng_session *s = container_of(d, struct eng_session, cleanup);
 
-    if (s->engine->options.ids)
-        eng_ids_remove(s->engine->options.ids, str_of(s->sid));
     free(s->request);
     free(s);
+}
+
+/* It may be another session's from here on. */
+static void release_id(struct eng_session *s)
+{
+    if (s->engine->options.ids)
+        eng_ids_remove(s->engine->options.ids, str_of(s->sid));
 }
 
 void session_abandon(struct eng_session *s)
 {
     session_step(s, EIO_ON_CLOSE);
+    release_id(s);
     polling_end(s);
     net_defer(s->engine->loop, &s->cleanup, session_free);
 }
@@ -399,6 +405,7 @@ void session_close(struct eng_session *s, enum eio_close_reason reason,
         websocket_close(s->ws, WS_CLOSE_NO_STATUS);
     e->buffered -= session_waiting(s);
     map_remove(&e->sessions, &s->node);
+    release_id(s);
     watch_closed(s);
     if (tells)
         e->ops->on_end(e->self, &end);

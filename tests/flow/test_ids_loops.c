@@ -18,6 +18,24 @@ static void make_id(sio_handshake *handshake, void *user)
     sio_give_id(handshake, id);
 }
 
+static sio_socket *present;
+
+static void on_present(sio_socket *socket, void *user)
+{
+    (void)user;
+    present = socket;
+}
+
+/* Who comes again, perhaps while he is still there, gets the same id. */
+static void make_again(sio_handshake *handshake, void *user)
+{
+    (void)user;
+    if (present)
+        sio_disconnect(present, true);
+    present = NULL;
+    sio_give_id(handshake, "mine");
+}
+
 static void on_hello(sio_socket *socket, sio_event *event, void *user)
 {
     (void)event, (void)user;
@@ -106,6 +124,29 @@ static void test_unknown(void)
     close_server();
 }
 
+static void test_again(void)
+{
+    for (size_t loops = 1; loops <= 3; loops += 2) {
+        int fds[3];
+        sio_options o;
+
+        T_CASE("E23: an id is free as soon as its session is closed, %zu loops",
+               loops);
+        sio_options_init(&o);
+        o.generate_id = make_again;
+        CHECK(shards_open(&s, loops, &o), "no server");
+        sio_on_connection(sio_of(s.world.server, "/"), on_present, NULL);
+        for (size_t i = 0; i < COUNT(fds); i++) {
+            fds[i] = shards_client(&s, loops / 2);
+            CHECK(present, "number %zu is not connected", i);
+        }
+        present = NULL;
+        for (size_t i = 0; i < COUNT(fds); i++)
+            world_hang_up(&s.world, fds[i]);
+        close_server();
+    }
+}
+
 static void test_oom(void)
 {
     T_CASE("E23: every allocation fails once: refused, or the id is given");
@@ -129,6 +170,7 @@ int main(void)
 {
     test_found();
     test_unknown();
+    test_again();
     test_oom();
     return t_done();
 }
