@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#define OPENSSL_SUPPRESS_DEPRECATED /* see sha1() */
 #include "protocol/websocket/handshake.h"
 #include "protocol/base/base64.h"
 #include "protocol/base/token.h"
@@ -103,6 +104,22 @@ const char *ws_handshake_text(enum ws_handshake_result r)
     return texts[r];
 }
 
+/* SHA1() of OpenSSL 3 looks the algorithm up and allocates, each time, for
+ * three times the instructions; and it starts all of OpenSSL, which takes 2 MB.
+ */
+static void sha1(const uint8_t *p, size_t n, uint8_t digest[SHA_DIGEST_LENGTH])
+{
+#ifdef OPENSSL_NO_DEPRECATED_3_0
+    SHA1(p, n, digest);
+#else
+    SHA_CTX sha;
+
+    SHA1_Init(&sha);
+    SHA1_Update(&sha, p, n);
+    SHA1_Final(digest, &sha);
+#endif
+}
+
 void ws_handshake_accept(sio_str key, char accept[WS_ACCEPT_LEN])
 {
     uint8_t input[KEY_LEN + sizeof GUID - 1], digest[SHA_DIGEST_LENGTH];
@@ -110,6 +127,6 @@ void ws_handshake_accept(sio_str key, char accept[WS_ACCEPT_LEN])
     assert(key.n == KEY_LEN);
     memcpy(input, key.p, KEY_LEN);
     memcpy(input + KEY_LEN, GUID, sizeof GUID - 1);
-    SHA1(input, sizeof input, digest);
+    sha1(input, sizeof input, digest);
     base64_encode(accept, digest, sizeof digest);
 }

@@ -1,7 +1,7 @@
 /*
  * random.h -- unpredictable bytes, from the kernel: session ids, hash seeds.
  * For so few at a time OpenSSL is slower, and it would have to start with the
- * process, which takes 2 MB: now it does with the first TLS or WebSocket.
+ * process, which takes 2 MB: now it does with the first TLS.
  *
  * SPDX-License-Identifier: MIT
  */
