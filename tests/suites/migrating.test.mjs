@@ -29,8 +29,9 @@ after(() => {
   fs.rmSync(folder, { recursive: true });
 });
 
+// Of every address: programs listen on all of them.
 async function freePort() {
-  const listener = net.createServer().listen(0, "127.0.0.1");
+  const listener = net.createServer().listen(0);
   await once(listener, "listening");
   const { port } = listener.address();
   listener.close();

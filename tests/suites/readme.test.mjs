@@ -24,8 +24,9 @@ function programOfReadme() {
   return programs[0];
 }
 
+// Of every address: programs listen on all of them.
 async function freePort() {
-  const listener = net.createServer().listen(0, "127.0.0.1");
+  const listener = net.createServer().listen(0);
   await once(listener, "listening");
   const { port } = listener.address();
   listener.close();
