@@ -94,10 +94,13 @@ void redis_keepings_unread(struct redis_reading *reading)
     }
 }
 
-/* Others of the same hash have the same to say: the first one it is. */
+/* Others of the same hash have the same to say: the first one it is. What was
+ * told before the reading was there is none of those that wait. */
 void redis_keeping_met(struct redis_streams *s,
                        const struct redis_stream *stream, uint64_t hash)
 {
+    if (pr_offset_compare(stream->at, stream->early) <= 0)
+        return;
     list_for_each_safe(it, next, &s->keepings)
     {
         struct keeping *k = container_of(it, struct keeping, node);

@@ -530,6 +530,22 @@ static void test_order(void)
     fake_say(&f, COMMANDS, "$3\r\n8-2\r\n");
     check_told("degraded XREAD: NOPERM no|kept a 0 8-1|kept b 0 8-2|");
     end();
+
+    T_CASE("R68: nor is its entry taken for that of the same event again");
+    begin("7-1");
+    fake_say(&f, READING, "-NOPERM no\r\n");
+    keep("a");
+    fake_say(&f, COMMANDS, "$3\r\n8-1\r\n");
+    check_told("degraded XREAD: NOPERM no|kept a 0 8-1|");
+    fake_wait(&f, REDIS_READ_RETRY_MS + 100);
+    keep("a");
+    news("socket.io", 3);
+    kept_entry("8-1", "a");
+    entry("8-2", "other", "x", NULL);
+    kept_entry("8-3", "a");
+    say(READING);
+    check_told("ready|do 0 'x' 8-2|kept a 0 8-3|");
+    end();
 }
 
 /* --------------------------------------------------------------- restoring */
