@@ -243,9 +243,10 @@ static char ends[CONNS + 1];
 
 static void on_end_noted(void *self, enum net_close_reason why)
 {
-    const struct client *who = self;
+    struct client *who = self;
 
     (void)why;
+    who->conn = NULL;
     ends[strlen(ends)] = (char)('0' + (who - clients));
 }
 
