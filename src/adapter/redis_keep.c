@@ -72,9 +72,11 @@ void redis_keepings_passed(struct redis_streams *s, struct redis_stream *stream)
     {
         struct keeping *k = container_of(it, struct keeping, node);
 
-        if (k->index == stream->index && k->id[0] &&
-            pr_offset_compare(k->at, stream->at) < 0)
-            tell_early(k, stream);
+        if (k->index != stream->index)
+            continue;
+        if (!k->id[0] || pr_offset_compare(k->at, stream->at) >= 0)
+            return; /* nor are those that were sent behind it */
+        tell_early(k, stream);
     }
 }
 
