@@ -55,7 +55,10 @@ export class Server {
       const error = new Error(`${command} ended: ${JSON.stringify(how)} ${server.errors}`);
       throw Object.assign(error, { how, said: server.errors });
     });
-    server.port = await within(Promise.race([ready, failed]), `"ready" of ${command}`);
+    server.port = await within(Promise.race([ready, failed]), `"ready" of ${command}`).catch((error) => {
+      child.kill("SIGKILL");
+      throw error;
+    });
     failed.catch(() => {});
     return server;
   }
