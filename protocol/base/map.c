@@ -11,6 +11,8 @@
 
 #define SLOTS_MIN 8
 #define SLOTS_MAX (1u << 31)
+#define FIT_MIN 512 /* slots; a smaller block stays: 5 KiB */
+#define FIT_PART 16 /* one that is less than 1 of so many full is too large */
 
 struct sip {
     uint64_t a, b, c, d;
@@ -157,12 +159,24 @@ static void close_up(struct map *m)
             put(m, m->nodes[i]);
 }
 
+void map_fit(struct map *m)
+{
+    uint32_t slots = m->mask + 1;
+
+    if (slots < FIT_MIN || m->count > room_of(slots) / FIT_PART || !m->nodes)
+        return;
+    while (slots > SLOTS_MIN && m->count < room_of(slots) / 4)
+        slots /= 2;
+    make_block(m, slots);
+}
+
 /* For one node more. A block that is mostly full is made larger, so that this
  * is seldom. */
 static int make_room(struct map *m)
 {
     if (!m->nodes)
         return make_block(m, SLOTS_MIN);
+    map_fit(m);
     if (m->end < room_of(m->mask + 1))
         return SIO_OK;
     if (m->count > room_of(m->mask + 1) / 4 * 3) {

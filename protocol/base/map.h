@@ -51,6 +51,11 @@ int map_add(struct map *m, struct map_node *node, sio_str key);
 /* The node must be in the map. Removing the last one frees the block. */
 void map_remove(struct map *m, struct map_node *node);
 
+/* Most have left: give back what they needed. O(1) where they have not, nothing
+ * where there is no memory for a smaller block. map_add() does it as well; not
+ * during a walk. */
+void map_fit(struct map *m);
+
 static inline size_t map_count(const struct map *m)
 {
     return m->count;

@@ -58,6 +58,7 @@ static void session_free(struct net_deferred *d)
 {
     struct eng_session *s = container_of(d, struct eng_session, cleanup);
 
+    map_fit(&s->engine->sessions); /* here nobody walks over it */
     free(s->request);
     free(s);
 }

@@ -132,6 +132,54 @@ static void churn(void)
     CHECK(map_walk(&m, &(size_t){ map_begin(&m) }) == NULL, "walked on");
 }
 
+/* Add the items [from, to). */
+static void add(struct map *m, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++)
+        CHECK(map_add(m, &items[i].node, key_of(i)) == SIO_OK, "add %zu", i);
+}
+
+static void take(struct map *m, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++)
+        map_remove(m, &items[i].node);
+}
+
+static void fits(void)
+{
+    struct map m;
+    uint32_t large;
+
+    T_CASE("map: it fits as long as a 16th of the block is used");
+    map_init(&m, seed);
+    map_fit(&m);
+    add(&m, 0, KEYS);
+    large = m.mask;
+    take(&m, 0, KEYS - (large + 1) / 4 * 3 / 16 - 1);
+    map_fit(&m);
+    CHECK(m.mask == large, "%u slots", (unsigned)m.mask + 1);
+
+    T_CASE("map: when less is, it is made smaller, in order");
+    take(&m, KEYS - (large + 1) / 4 * 3 / 16 - 1, KEYS - 3);
+    oom_arm(0);
+    map_fit(&m);
+    CHECK(oom_disarm() && m.mask == large, "no memory: as it was");
+    map_fit(&m);
+    CHECK(m.mask < 64, "%u slots", (unsigned)m.mask + 1);
+    check_holds(&m, KEYS - 3, KEYS);
+    take(&m, KEYS - 3, KEYS);
+    map_fit(&m);
+
+    T_CASE("map: the next one that comes makes it fit as well");
+    add(&m, 0, KEYS - 1);
+    take(&m, 0, KEYS - 4);
+    CHECK(m.mask == large, "%u slots", (unsigned)m.mask + 1);
+    add(&m, KEYS - 1, KEYS);
+    CHECK(m.mask < 64, "%u slots", (unsigned)m.mask + 1);
+    check_holds(&m, KEYS - 4, KEYS);
+    take(&m, KEYS - 4, KEYS);
+}
+
 static void odd_keys(void)
 {
     static const sio_str keys[] = {
@@ -200,6 +248,7 @@ int main(void)
     hashes();
     many();
     churn();
+    fits();
     odd_keys();
     out_of_memory();
     return t_done();
