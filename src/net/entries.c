@@ -13,7 +13,7 @@
 
 #define BLOCK 24   /* bytes: what 20 are rounded up to */
 #define APART 48   /* bytes between two blocks side by side, at most */
-#define ROW 16     /* so many blocks in a row: there are no gaps left */
+#define ROW 64     /* so many blocks in a row: there are no gaps left */
 #define MOST 65536 /* blocks taken on the way there: 2 ms */
 
 struct gap {
