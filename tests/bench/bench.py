@@ -207,7 +207,9 @@ def socket_io_version():
 
 
 def describe(args):
-    changed = said('git', 'status', '--porcelain', '--untracked-files=no')
+    # The pages are what is written here.
+    changed = said('git', 'status', '--porcelain', '--untracked-files=no',
+                   '--', '.', ':!docs')
     return {
         'libsio': said('git', 'rev-parse', '--short=12', 'HEAD') +
         ('' if changed == '?' else ', with changes'),

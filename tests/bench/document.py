@@ -343,6 +343,8 @@ it.
 WHY = '''
 ## Where a goal is not reached
 
+Or where it is near, and may not be on another machine.
+
 * **Connecting** (`upgrade`, `churn`). Much of it is the kernel's: accepting,
   reads and writes, closing. Of our own part the largest function, by the
   profile below, is http-parser, which goes over each head byte by byte. It is
@@ -358,8 +360,9 @@ WHY = '''
   place in the table, the room, its list of members and the member are memory
   that no cache holds. The number of instructions is the same.
 * **Memory per idle client.** Where it goes, and what was taken away so far, is in
-  [decision 17](decisions/0017-what-an-idle-connection-costs.md). Over TLS most
-  of it is OpenSSL's own, which has no call to give more of it back.
+  [decision 17](decisions/0017-what-an-idle-connection-costs.md). A polling client
+  has a request that waits, besides what a WebSocket has. Over TLS most of it is
+  OpenSSL's own, which has no call to give more of it back.
 
 {table}
 

@@ -126,7 +126,7 @@ for (const transports of [["polling"], ["websocket"]]) {
     await quick.stop();
   });
 
-  test(`E185: heartbeats keep an idle session alive (${transports})`, async () => {
+  test(`heartbeats keep an idle session alive (${transports})`, async () => {
     const quick = await TestServer.start({ pingInterval: 50, pingTimeout: 500 });
     const client = await quick.connect("/", { transports });
     const pings = collect(client.io.engine, "ping");
