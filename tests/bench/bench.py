@@ -167,6 +167,8 @@ def measure_special(names, rounds):
             '': lambda: special.held_round(2 * rounds.seconds)}, few)[''],
         'instructions': lambda: rounds.one(
             'instructions', lambda: special.instructions_once(say)),
+        'misses': lambda: rounds.one(
+            'misses', lambda: special.misses_once(say)),
     }
     results = {}
     for name in names:

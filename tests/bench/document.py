@@ -255,6 +255,14 @@ def profile_table(counted):
     return table(head, lines)
 
 
+def misses_text(counted):
+    lines = [[f'`{name}`', number(n, 3)]
+             for name, n in counted['libsio']['profile']]
+    return MISSES.format(floor=number(counted['floor']['misses'], 3),
+                         libsio=number(counted['libsio']['misses'], 3),
+                         table=table(['function', 'misses'], lines))
+
+
 # ----------------------------------------------------------------- plots --
 
 def plots(run, rows, all_series):
@@ -366,8 +374,16 @@ Or where it is near, and may not be on another machine.
 
 {table}
 
-Instructions that each function executes itself, per client; the start of the
-server is in it (`do_lookup_x` and the like), and `?` is what has no symbol.
+Instructions that each function executes itself, per client; `?` is what has no
+symbol.
+'''
+
+MISSES = '''
+An echo of 1,000 clients reads or writes so many lines of data that a first cache
+of 48 KiB does not have (callgrind's model of one, the server's own code alone):
+the floor {floor}, libsio {libsio}. Those of libsio, by function:
+
+{table}
 '''
 
 INSTRUCTIONS = '''
@@ -414,6 +430,8 @@ def full_page(run, rows, all_series, calls_text):
         text += INSTRUCTIONS.format(
             table=instruction_table(run['instructions'], calls_text))
         text += WHY.format(table=profile_table(run['instructions']))
+    if run.get('misses'):
+        text += misses_text(run['misses'])
     if run['failures']:
         text += '\n## Not measured\n\n' + '\n'.join(
             f'* {failure}' for failure in run['failures']) + '\n'

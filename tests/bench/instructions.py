@@ -8,7 +8,7 @@ configuration, for a few events and for many; the difference divided by the
 difference in events is what one event costs, without start, connecting and
 end. Instructions are counted, so it does not matter what else the machine
 does; only how events share a turn of the loop differs a little from run to
-run. --top prints the functions that most of it went to, of the longer run.
+run. --top prints the functions that most of it went to.
 
 The kernel's work is not in it: bench.py measures that.
 
@@ -39,6 +39,7 @@ CONFIGS = {  # name: (arguments of sioload, few, many, what counts events)
     'bcast32': ('broadcast -c 200 -s 32', 4000, 84000, '--count'),
     'bcast32-w8': ('broadcast -c 200 -s 32 -d 8', 16000, 176000, '--count'),
     'poll32': ('polling -c 20 -s 32', 400, 4400, '--count'),
+    'echo32-c1000': ('echo -c 1000 -s 32', 4000, 24000, '--count'),
     'upgrade': ('upgrade -c 20 --settle 0.1', 100, 600, '-n'),
     'churn': ('churn -c 20 --settle 0.1', 200, 2200, '-n'),
 }
@@ -73,7 +74,7 @@ class Run:
         with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as f:
             children = f.read().split()
         os.kill(int(children[0]) if children else pid, signal.SIGTERM)
-        if self.process.wait(60):
+        if self.process.wait(60) not in (0, -signal.SIGTERM):
             raise SystemExit('the server did not end well')
 
 
@@ -85,6 +86,23 @@ def callgrind(server, args, out):
         for line in profile:
             if line.startswith('summary:') or line.startswith('totals:'):
                 return {'Ir': int(line.split()[1])}
+    raise SystemExit('no totals in ' + out)
+
+
+def misses(server, args, out):
+    """Lines of data that a first cache of 48 KiB does not have."""
+    with Run(server, ['valgrind', '-q', '--tool=callgrind', '--cache-sim=yes',
+                      '--D1=49152,12,64',
+                      f'--callgrind-out-file={out}']) as run:
+        run.load(args)
+    events = []
+    with open(out, encoding='utf-8', errors='replace') as profile:
+        for line in profile:
+            if line.startswith('events:'):
+                events = line.split()[1:]
+            if line.startswith('summary:') or line.startswith('totals:'):
+                found = dict(zip(events, map(int, line.split()[1:])))
+                return {'misses': found['D1mr'] + found['D1mw']}
     raise SystemExit('no totals in ' + out)
 
 
@@ -104,31 +122,53 @@ def per_event(few, many, events):
     return {name: (many[name] - few.get(name, 0)) / events for name in many}
 
 
-def top(out, n, events):
-    """[(function, instructions per event)] of a profile, by what functions
-    execute themselves; "?" is what has no symbol."""
-    text = subprocess.run(
-        ['callgrind_annotate', '--auto=no', '--threshold=100', out],
-        capture_output=True, text=True, check=False).stdout
+COUNT = r'([\d,]+|\.) (?:\(\s*[\d.]+%\))?'
+LINE = re.compile(rf'\s*{COUNT}\s+(?:{COUNT}\s+)?(\S+)')
+
+
+def own_costs(text):
+    """{function: count} of what callgrind_annotate prints, its columns
+    together; "?" is what has no symbol."""
     own = {}
     for line in text.splitlines():
-        found = re.match(r'\s*([\d,]+) \(\s*[\d.]+%\)\s+(\S+)', line)
-        if found and 'PROGRAM TOTALS' not in line:
-            # What was inlined from a header is a row of its own.
-            name = os.path.basename(found[2]).split(':', 1)[-1]
-            name = '?' if name.startswith('0x') else name
-            own[name] = own.get(name, 0) + int(found[1].replace(',', ''))
-    return [(name, ir / events)
-            for name, ir in sorted(own.items(), key=lambda f: -f[1])[:n]]
+        found = LINE.match(line)
+        if not found or 'PROGRAM TOTALS' in line:
+            continue
+        # What was inlined from a header is a row of its own.
+        name = os.path.basename(found[3]).split(':', 1)[-1]
+        name = '?' if name.startswith('0x') else name
+        own[name] = own.get(name, 0) + sum(
+            int(n.replace(',', '')) for n in found.group(1, 2)
+            if n and n != '.')
+    return own
+
+
+def annotated(profile, columns):
+    return own_costs(subprocess.run(
+        ['callgrind_annotate', '--auto=no', '--threshold=100',
+         f'--show={columns}', f'--sort={columns}', profile],
+        capture_output=True, text=True, check=False).stdout)
+
+
+def top(config, n, folder, columns='Ir'):
+    """[(function, count per event)] of what costs() has left in `folder`, by
+    what functions execute themselves; columns: what is counted, one or two
+    with a comma."""
+    _, few, many, _ = CONFIGS[config]
+    first = annotated(os.path.join(folder, 'few'), columns)
+    second = annotated(os.path.join(folder, 'many'), columns)
+    each = per_event(first, second, many - few)
+    return sorted(each.items(), key=lambda f: -f[1])[:n]
 
 
 def costs(config, measured, folder, server=SERVER):
-    """What one event costs. measured: callgrind or strace, whose last output
-    stays in `folder`, as "out"."""
+    """What one event costs. measured: callgrind, misses or strace, whose output
+    stays in `folder`, as "few" and "many"."""
     load, few, many, counts = CONFIGS[config]
-    out = os.path.join(folder, 'out')
-    first = measured(server, f'{load} {counts} {few}', out)
-    second = measured(server, f'{load} {counts} {many}', out)
+    first = measured(server, f'{load} {counts} {few}',
+                     os.path.join(folder, 'few'))
+    second = measured(server, f'{load} {counts} {many}',
+                      os.path.join(folder, 'many'))
     return per_event(first, second, many - few)
 
 
@@ -147,8 +187,7 @@ def measure(server, config, args):
         ir = costs(config, callgrind, folder, server)['Ir']
         print(f'{config}: {ir:.0f}', flush=True)
         if args.top:
-            for name, ir in top(os.path.join(folder, 'out'), args.top,
-                                CONFIGS[config][2]):
+            for name, ir in top(config, args.top, folder):
                 print(f'    {ir:8.1f}  {name}')
 
 

@@ -146,4 +146,5 @@ SPECIAL = {
     'loops': 'two event loops on two cores beside one',
     'held': 'how long a broadcast to 9,000 keeps the loop',
     'instructions': 'instructions and system calls per event',
+    'misses': 'lines that the caches lack, per echo of 1,000 clients',
 }

@@ -13,8 +13,8 @@ import time
 
 import instructions
 import memory
-from servers import (CORES, LOAD_CORE, SIOLOAD, Failed, Server, load, pinned,
-                     quiet_load)
+from servers import (CORES, LOAD_CORE, SERVERS, SIOLOAD, Failed, Server, load,
+                     pinned, quiet_load)
 
 CLIENTS, TLS_CLIENTS = 10000, 2000
 MEMBERS = 9000       # of the broadcast
@@ -25,6 +25,8 @@ TROUBLE = (OSError, IndexError, SystemExit, subprocess.SubprocessError)
 COUNTED = ['echo32', 'echo32-d16', 'ack32-d16', 'bcast32-w8', 'poll32',
            'upgrade', 'churn']
 PROFILED = {'upgrade': 14, 'churn': 14}  # functions that are shown
+MISSED = 'echo32-c1000'  # whose misses of the first cache are counted
+MISSES_SHOWN = 12  # functions
 
 
 def memory_once(say):
@@ -122,12 +124,28 @@ def instructions_once(say):
             say(f'    {config}')
             try:
                 ir = instructions.costs(config, instructions.callgrind, folder)
-                profile = instructions.top(
-                    os.path.join(folder, 'out'), PROFILED.get(config, 0),
-                    instructions.CONFIGS[config][2])
+                profile = instructions.top(config, PROFILED.get(config, 0),
+                                           folder)
                 calls = instructions.costs(config, instructions.strace, folder)
             except TROUBLE as why:
                 raise Failed(f'instructions: {why}') from None
             results[config] = {'Ir': ir['Ir'], 'calls': calls,
                                'profile': profile}
+    return results
+
+
+def misses_once(say):
+    """{server: {'misses': per event, 'profile': [(function, misses)]}}"""
+    results = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ('floor', 'libsio'):
+            say(f'    {MISSED}, {name}')
+            try:
+                each = instructions.costs(MISSED, instructions.misses, folder,
+                                          SERVERS[name][0])
+                profile = instructions.top(MISSED, MISSES_SHOWN, folder,
+                                           'D1mr,D1mw')
+            except TROUBLE as why:
+                raise Failed(f'misses: {why}') from None
+            results[name] = {'misses': each['misses'], 'profile': profile}
     return results

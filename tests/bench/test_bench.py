@@ -13,8 +13,22 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cluster_page  # noqa: E402
 import document  # noqa: E402
 import figures  # noqa: E402
+import instructions  # noqa: E402
 import plot  # noqa: E402
 from rows import ROWS, SERIES, SPECIAL, Point, Row, Series  # noqa: E402
+
+
+class Profiles(unittest.TestCase):
+    def test_own_costs(self):
+        text = ('48,000 (100.0%) 20,000 (100.0%)  PROGRAM TOTALS\n'
+                'D1mr   D1mw\n'
+                '30,000 (62.50%) 20,000 (100.0%)  src/net/conn.c:on_event [/s]\n'
+                ' 8,000 (16.67%)      .           src/net/list.h:on_event [/s]\n'
+                '10,000 (20.83%)      .           ???:0x0001 [/lib/x.so]\n')
+        self.assertEqual(instructions.own_costs(text),
+                         {'on_event': 58000, '?': 10000})
+        self.assertEqual(instructions.own_costs(
+            ' 1,234 (12.3%)  protocol/a.c:f [/s]\n'), {'f': 1234})
 
 
 class Figures(unittest.TestCase):
