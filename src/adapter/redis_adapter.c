@@ -82,18 +82,13 @@ static const struct redis_ops redis_ops = { on_state };
 
 static void get_stats(void *self, sio_cluster_stats *out)
 {
-    static const sio_cluster_state states[] = {
-        [REDIS_CONNECTING] = SIO_CLUSTER_CONNECTING,
-        [REDIS_READY] = SIO_CLUSTER_READY,
-        [REDIS_DEGRADED] = SIO_CLUSTER_DEGRADED,
-    };
     const struct adapter *a = self;
     struct redis_stats s;
     const char *why;
 
     redis_get_stats(a->redis, &s);
     cl_get_stats(&a->node, out);
-    out->state = states[state_of(a, &s, &why)];
+    out->state = redis_cluster_state(state_of(a, &s, &why));
     if (out->state != SIO_CLUSTER_READY)
         snprintf(out->reason, sizeof out->reason, "%.*s",
                  SIO_CLUSTER_REASON - 1, why);

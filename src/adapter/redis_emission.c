@@ -8,18 +8,10 @@
 #include "protocol/base/utf8.h"
 #include "protocol/redis/classic.h"
 #include "protocol/redis/cluster.h"
-#include "protocol/redis/stream.h"
 #include "src/adapter/redis_emitter.h"
+#include "src/adapter/redis_streams.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-static const uint8_t modes[] = {
-    [SIO_REDIS_DYNAMIC] = PR_DYNAMIC,
-    [SIO_REDIS_STATIC] = PR_STATIC,
-    [SIO_REDIS_DYNAMIC_PRIVATE] = PR_DYNAMIC_PRIVATE,
-};
 
 /* --------------------------------------------------------------- commands --
  */
@@ -36,11 +28,9 @@ static int say_published(struct draft *d, const struct pr_message *m)
     const bool sharded = o->adapter == SIO_REDIS_SHARDED;
     const sio_str prefix = str_of(o->prefix), nobody = { NULL, 0 };
     sio_str argv[3] = { sharded ? STR("SPUBLISH") : STR("PUBLISH") };
-    int r = sharded
-                ? pr_cluster_channel(&d->where, prefix, m->nsp,
-                                     (enum pr_mode)modes[o->subscription_mode],
-                                     m, nobody)
-                : pr_classic_channel(&d->where, prefix, m->nsp, m, nobody);
+    int r = sharded ? pr_cluster_channel(&d->where, prefix, m->nsp,
+                                         redis_settings_mode(o), m, nobody)
+                    : pr_classic_channel(&d->where, prefix, m->nsp, m, nobody);
 
     if (r == SIO_OK)
         r = sharded ? pr_cluster_encode(&d->payload, PR_JSON_OR_MSGPACK, m)
@@ -54,26 +44,10 @@ static int say_published(struct draft *d, const struct pr_message *m)
 
 static int say_added(struct draft *d, const struct pr_message *m)
 {
-    const sio_redis_options *o = &d->e->options;
-    const int count = (int)o->stream_count,
-              index = pr_stream_index(m->nsp, count);
-    sio_str argv[EMITTER_WORDS] = { STR("XADD"), { NULL, 0 }, STR("MAXLEN"),
-                                    STR("~"),    { NULL, 0 }, STR("*") };
-    char max_len[24];
-    struct pr_entry entry;
-    int r = pr_stream_name(&d->where, str_of(o->stream_name), count,
-                           index < 0 ? -index : index);
+    struct redis_xadd x;
+    int r = redis_xadd_write(&x, &d->e->options, m, &d->where, &d->payload);
 
-    if (r == SIO_OK)
-        r = pr_entry_encode(&d->payload, m, o->only_plaintext, &entry);
-    if (r < 0)
-        return r;
-    argv[1] = grow_str(&d->where);
-    argv[4].p = max_len;
-    argv[4].n =
-        (size_t)snprintf(max_len, sizeof max_len, "%" PRIu64, o->max_len);
-    memcpy(argv + 6, entry.fields, entry.count * sizeof *argv);
-    return emitter_say(d->e, argv, 6 + entry.count, 1);
+    return r < 0 ? r : emitter_say(d->e, x.argv, x.argc, REDIS_XADD_KEY);
 }
 
 /* --------------------------------------------------------------- messages --

@@ -154,15 +154,10 @@ int emitter_say(sio_emitter *e, const sio_str *argv, size_t argc, size_t key)
 
 static void on_state(void *self, enum redis_state state, const char *why)
 {
-    static const sio_cluster_state states[] = {
-        [REDIS_CONNECTING] = SIO_CLUSTER_CONNECTING,
-        [REDIS_READY] = SIO_CLUSTER_READY,
-        [REDIS_DEGRADED] = SIO_CLUSTER_DEGRADED,
-    };
     sio_emitter *e = self;
 
     pthread_mutex_lock(&e->lock);
-    e->state = states[state];
+    e->state = redis_cluster_state(state);
     pthread_mutex_unlock(&e->lock);
     if (state == e->said)
         return;

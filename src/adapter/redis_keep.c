@@ -198,7 +198,7 @@ int redis_streams_keep(void *self, const struct pr_message *m,
     k->on_kept = on_kept;
     k->user = user;
     k->refs = 2;
-    k->index = redis_streams_index(t, m->nsp);
+    k->index = redis_streams_index(t->options, m->nsp);
     net_timer_init(&k->late);
     r = redis_streams_add(t, m, &k->hash, on_added, k);
     if (r < 0) {

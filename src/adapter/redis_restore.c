@@ -554,7 +554,7 @@ static void find_streams(struct restore *r)
     const struct redis_streams *s = r->s;
     const int n = (int)s->t->options->stream_count;
     const int indices[] = { pr_stream_index(nsp_of(r), n),
-                            redis_streams_index(s->t, nsp_of(r)) };
+                            redis_streams_index(s->t->options, nsp_of(r)) };
 
     for (size_t k = indices[0] == indices[1]; k < 2; k++)
         for (size_t i = 0; i < s->count; i++)

@@ -41,6 +41,17 @@ const char *redis_settings_problem(const sio_redis_options *o)
     return o->adapter == SIO_REDIS_STREAMS ? problem_of_streams(o) : NULL;
 }
 
+enum pr_mode redis_settings_mode(const sio_redis_options *o)
+{
+    static const uint8_t modes[] = {
+        [SIO_REDIS_DYNAMIC] = PR_DYNAMIC,
+        [SIO_REDIS_STATIC] = PR_STATIC,
+        [SIO_REDIS_DYNAMIC_PRIVATE] = PR_DYNAMIC_PRIVATE,
+    };
+
+    return (enum pr_mode)modes[o->subscription_mode];
+}
+
 void redis_settings_client(const sio_redis_options *o,
                            struct redis_options *out)
 {

@@ -57,18 +57,35 @@ static int count(void *self, const struct cl_nsp *nsp, cl_on_count *on_count,
 
 /* --------------------------------------------------------------- sending -- */
 
-int redis_streams_index(const struct redis_transport *t, sio_str nsp)
+int redis_streams_index(const sio_redis_options *o, sio_str nsp)
 {
-    const int index = pr_stream_index(nsp, (int)t->options->stream_count);
+    const int index = pr_stream_index(nsp, (int)o->stream_count);
 
     return index < 0 ? -index : index;
 }
 
-static int write_name(struct redis_transport *t, sio_str nsp)
+int redis_xadd_write(struct redis_xadd *x, const sio_redis_options *o,
+                     const struct pr_message *m, struct grow *key,
+                     struct grow *payload)
 {
-    return pr_stream_name(&t->channel, str_of(t->options->stream_name),
-                          (int)t->options->stream_count,
-                          redis_streams_index(t, nsp));
+    int r = pr_stream_name(key, str_of(o->stream_name), (int)o->stream_count,
+                           redis_streams_index(o, m->nsp));
+
+    if (r == SIO_OK)
+        r = pr_entry_encode(payload, m, o->only_plaintext, &x->entry);
+    if (r < 0)
+        return r;
+    snprintf(x->max_len, sizeof x->max_len, "%" PRIu64, o->max_len);
+    x->argv[0] = STR("XADD");
+    x->argv[REDIS_XADD_KEY] = grow_str(key);
+    x->argv[2] = STR("MAXLEN");
+    x->argv[3] = STR("~");
+    x->argv[4] = str_of(x->max_len);
+    x->argv[5] = STR("*");
+    memcpy(x->argv + REDIS_XADD_FIELDS, x->entry.fields,
+           x->entry.count * sizeof *x->argv);
+    x->argc = REDIS_XADD_FIELDS + x->entry.count;
+    return SIO_OK;
 }
 
 /* The same event of the same namespace has the same. */
@@ -83,26 +100,16 @@ uint64_t redis_entry_hash(const struct redis_streams *s, sio_str nsp,
 int redis_streams_add(struct redis_transport *t, const struct pr_message *m,
                       uint64_t *hash, redis_on_reply *on_reply, void *self)
 {
-    sio_str argv[14] = { STR("XADD"), { NULL, 0 }, STR("MAXLEN"), STR("~") };
-    struct pr_entry entry;
-    char max_len[24];
+    struct redis_xadd x;
     int r;
 
     redis_transport_clear(t);
-    r = write_name(t, m->nsp);
-    if (r == SIO_OK)
-        r = pr_entry_encode(&t->payload, m, t->options->only_plaintext, &entry);
+    r = redis_xadd_write(&x, t->options, m, &t->channel, &t->payload);
     if (r < 0)
         return r;
-    *hash = redis_entry_hash(t->streams, m->nsp, entry.fields[7]);
-    argv[1] = grow_str(&t->channel);
-    argv[4] =
-        (sio_str){ max_len, (size_t)snprintf(max_len, sizeof max_len,
-                                             "%" PRIu64, t->options->max_len) };
-    argv[5] = STR("*");
-    memcpy(argv + 6, entry.fields, entry.count * sizeof *argv);
-    return redis_command(t->redis, argv[1], argv, 6 + entry.count, on_reply,
-                         self);
+    *hash = redis_entry_hash(t->streams, m->nsp, x.entry.fields[7]);
+    return redis_command(t->redis, x.argv[REDIS_XADD_KEY], x.argv, x.argc,
+                         on_reply, self);
 }
 
 static void on_added(void *self, int status, const struct redis_reply *reply)

@@ -87,9 +87,30 @@ enum redis_state redis_streams_state(const struct redis_transport *t,
 void redis_streams_add_stats(const struct redis_transport *t,
                              struct redis_stats *stats);
 
+/* --- for emitters, too --- */
+
 /* Which stream a namespace's messages are added to: where Node reads, also of
  * one that Node would put elsewhere. */
-int redis_streams_index(const struct redis_transport *t, sio_str nsp);
+int redis_streams_index(const sio_redis_options *o, sio_str nsp);
+
+/* XADD of an entry; argv[REDIS_XADD_KEY] is the stream. */
+#define REDIS_XADD_KEY 1
+#define REDIS_XADD_FIELDS 6 /* behind the command and its options */
+
+struct redis_xadd {
+    struct pr_entry entry;
+    sio_str argv[REDIS_XADD_FIELDS + 8];
+    size_t argc;
+    char max_len[24];
+};
+
+/* `key` and `payload`, empty, get what argv is made of. As pr_entry_encode().
+ */
+int redis_xadd_write(struct redis_xadd *out, const sio_redis_options *o,
+                     const struct pr_message *m, struct grow *key,
+                     struct grow *payload);
+
+/* --- */
 
 /* That stream, and who reads it. */
 struct redis_stream *redis_streams_find(struct redis_streams *s, int index,

@@ -9,23 +9,15 @@
 
 #include <stdlib.h>
 
-static const uint8_t modes[] = {
-    [SIO_REDIS_DYNAMIC] = PR_DYNAMIC,
-    [SIO_REDIS_STATIC] = PR_STATIC,
-    [SIO_REDIS_DYNAMIC_PRIVATE] = PR_DYNAMIC_PRIVATE,
-};
-
 void redis_transport_init(struct redis_transport *t,
                           const sio_redis_options *options,
                           struct cl_node *node, struct redis *redis)
 {
-    *t = (struct redis_transport){
-        .options = options,
-        .node = node,
-        .redis = redis,
-        .prefix = str_of(options->prefix),
-        .mode = (enum pr_mode)modes[options->subscription_mode]
-    };
+    *t = (struct redis_transport){ .options = options,
+                                   .node = node,
+                                   .redis = redis,
+                                   .prefix = str_of(options->prefix),
+                                   .mode = redis_settings_mode(options) };
     grow_init(&t->channel, REDIS_NAME_MAX);
     grow_init(&t->payload, options->max_queued);
 }
@@ -132,6 +124,19 @@ void redis_ear_status(void *self, bool active, const char *why)
 
     (void)why;
     ear->active = active;
+}
+
+/* ----------------------------------------------------------------- state -- */
+
+sio_cluster_state redis_cluster_state(enum redis_state state)
+{
+    static const sio_cluster_state states[] = {
+        [REDIS_CONNECTING] = SIO_CLUSTER_CONNECTING,
+        [REDIS_READY] = SIO_CLUSTER_READY,
+        [REDIS_DEGRADED] = SIO_CLUSTER_DEGRADED,
+    };
+
+    return states[state];
 }
 
 /* ------------------------------------------------------------ publishing -- */

@@ -61,6 +61,7 @@ void redis_settings_read(sio_redis_options *out,
 /* Why that cannot be had, or NULL. What concerns connections is
  * redis_open()'s to say. */
 const char *redis_settings_problem(const sio_redis_options *o);
+enum pr_mode redis_settings_mode(const sio_redis_options *o);
 /* How to connect. */
 void redis_settings_client(const sio_redis_options *o,
                            struct redis_options *out);
@@ -95,6 +96,9 @@ void redis_nsp_remove(void *self, struct cl_nsp *nsp);
 bool redis_nsp_ready(void *self, const struct cl_nsp *nsp);
 int redis_nsp_count(struct redis_transport *t, const struct cl_nsp *nsp,
                     enum redis_kind kind, cl_on_count *on_count, void *user);
+
+/* As <sio/stats.h> has it. */
+sio_cluster_state redis_cluster_state(enum redis_state state);
 
 /* t->payload goes to t->channel. As cl_transport_ops.publish(). */
 int redis_transport_publish(struct redis_transport *t, bool sharded);
