@@ -37,6 +37,7 @@ int eng_init(struct engine *e, struct net_loop *loop,
     e->options = *options;
     e->ops = ops;
     e->self = self;
+    e->home = -1;
     e->middlewares_end = &e->middlewares;
     map_init(&e->sessions, seed);
     map_init(&e->expected, seed);
@@ -68,8 +69,7 @@ static const char homes[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx"
 
 void eng_set_home(struct engine *e, unsigned home)
 {
-    e->home = homes[home];
-    e->home_number = home;
+    e->home = (int)home;
 }
 
 int eng_home_of(const char *sid)
@@ -83,8 +83,8 @@ int engine_make_sid(struct engine *e, char sid[ENG_SID_LEN + 1])
 {
     int r = net_random_id(sid, &e->sid_counter);
 
-    if (e->home)
-        sid[HOME_AT] = e->home;
+    if (e->home >= 0)
+        sid[HOME_AT] = homes[e->home];
     return r;
 }
 

@@ -156,8 +156,7 @@ struct engine {
     struct net_timer_queue pings, pongs, upgrades, noops, poll_closes;
     struct net_timer_queue silences; /* of Engine.IO 3, whose clients ping */
     uint32_t sid_counter;
-    unsigned home_number; /* see eng_set_home() */
-    char home; /* stands in every session id of ours; 0: nothing does */
+    int home; /* see eng_set_home(); -1: there are no others */
     bool shut;
     bool refuses_new;
     size_t buffered; /* bytes that wait for polls */

@@ -23,7 +23,7 @@ static int set_sid(struct eng_session *s, sio_str sid)
         return engine_make_sid(s->engine, s->sid);
     memcpy(s->sid, sid.p, sid.n);
     s->sid[sid.n] = 0;
-    return ids ? eng_ids_add(ids, sid, s->engine->home_number) : SIO_OK;
+    return ids ? eng_ids_add(ids, sid, (unsigned)s->engine->home) : SIO_OK;
 }
 
 struct eng_session *session_new(struct engine *e, struct http_exchange *ex,

@@ -265,6 +265,7 @@ static int init_hub(sio_server *server, const struct eng_options *eng)
 static int init_layers(sio_server *server, const struct eng_options *eng,
                        uint64_t (*clock)(void *self), void *clock_self)
 {
+    /* Both are destroyed in any case. */
     int r = limit_connections(server), ids = eng_ids_init(&server->ids);
 
     r = r < 0 ? r : ids;
